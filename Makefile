@@ -5,7 +5,8 @@
 # Every target that needs Python depends on the stamp of .venv, so a fresh clone needs no other command first.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv requirements
+# What is not there yet, or differs between machines (a test's run time), is decided by the scripts, not here.
+.PHONY: help venv requirements sanity
 
 VENV := .venv
 STAMP := $(VENV)/.stamp
@@ -21,3 +22,6 @@ $(STAMP): requirements-dev.txt scripts/make-venv scripts/find-python
 
 requirements: ## Resolve requirements-dev.in anew into requirements-dev.txt
 	@scripts/freeze-requirements
+
+sanity: $(STAMP) ## Run ansible-test sanity on every Python found (ARGS=path narrows it)
+	@$(PYTHON) scripts/sanity.py $(ARGS)
