@@ -19,10 +19,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import (
-    DeployerError,
-    ExitCode,
-)
+from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError, ExitCode
 
 _ASIDE = ".aside-"
 
@@ -50,7 +47,7 @@ def _explain(error: OSError, path: Path, doing: str) -> DeployerError:
             "workspace-read-only",
             "mount it writable or choose another workspace (--working-dir)",
         )
-    elif error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+    elif error.errno in (errno.ENOENT, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
         code, step = (
             "workspace-misplaced",
             "move that file or directory away, then run the same command again",
@@ -73,9 +70,7 @@ def _explain(error: OSError, path: Path, doing: str) -> DeployerError:
 def make_directory(path: Path) -> None:
     """Makes ``path`` and what is missing above it, each for the owner only; an existing directory is left as it is."""
     missing = [path, *path.parents]
-    for directory in reversed(
-        missing[: next(i for i, each in enumerate(missing) if os.path.lexists(each))]
-    ):
+    for directory in reversed(missing[: next(i for i, each in enumerate(missing) if os.path.lexists(each))]):
         try:
             directory.mkdir(0o700)
         except FileExistsError:

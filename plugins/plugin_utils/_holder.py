@@ -98,19 +98,13 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def current_holder(
-    proc: Path = _PROC, machine_id: Path = Path("/etc/machine-id")
-) -> Holder:
+def current_holder(proc: Path = _PROC, machine_id: Path = Path("/etc/machine-id")) -> Holder:
     """The process that the present one works for: the ``ansible-playbook`` of a worker, else the process itself."""
     pid = os.getpid()
     found = _process(pid, proc)
     if found is None:
-        raise RuntimeError(
-            f"{proc} does not show this process: the controller must be Linux with /proc mounted"
-        )
-    while (
-        parent := _process(found.parent, proc)
-    ) is not None and parent.image == found.image:
+        raise RuntimeError(f"{proc} does not show this process: the controller must be Linux with /proc mounted")
+    while (parent := _process(found.parent, proc)) is not None and parent.image == found.image:
         pid, found = found.parent, parent
     return Holder(
         pid=pid,
@@ -130,9 +124,7 @@ def liveness(holder: Holder, here: Holder, proc: Path = _PROC) -> Liveness:
     may be another one, nothing can be told. A pid that was given to a later process has another start time.
     """
     if holder.boot_id != here.boot_id:
-        same_machine = (
-            holder.machine_id == here.machine_id != "" and holder.host == here.host
-        )
+        same_machine = holder.machine_id == here.machine_id != "" and holder.host == here.host
         return Liveness.DEAD if same_machine else Liveness.UNKNOWN
     if holder.pid_namespace != here.pid_namespace:
         return Liveness.UNKNOWN

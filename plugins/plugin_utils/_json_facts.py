@@ -23,10 +23,7 @@ class MisfitError(ValueError):
 def to_json(value: Any) -> Any:
     """``value`` as plain dicts, lists and scalars, sharing nothing with it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: to_json(getattr(value, field.name))
-            for field in dataclasses.fields(value)
-        }
+        return {field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
         return {key: to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -58,17 +55,11 @@ def _read(kind: Any, value: Any, path: str) -> Any:
     if origin is tuple:
         if not isinstance(value, list):
             raise _misfit(path, "a list", value)
-        return tuple(
-            _read(arguments[0], item, f"{path}[{index}]")
-            for index, item in enumerate(value)
-        )
+        return tuple(_read(arguments[0], item, f"{path}[{index}]") for index, item in enumerate(value))
     if origin is dict:
         if not isinstance(value, dict):
             raise _misfit(path, "an object", value)
-        return {
-            key: _read(arguments[1], item, f"{path}.{key}")
-            for key, item in value.items()
-        }
+        return {key: _read(arguments[1], item, f"{path}.{key}") for key, item in value.items()}
     # A bool is an int to Python, but not to whoever reads the document.
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise _misfit(
@@ -89,17 +80,11 @@ def _read_dataclass(kind: type[Any], value: Any, path: str) -> Any:
     needed = {
         name
         for name, field in fields.items()
-        if field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
+        if field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     }
     if missing := sorted(needed - set(value)):
         raise MisfitError(f"{_at(path, missing[0])} is missing")
-    return kind(
-        **{
-            name: _read(hints[name], item, _at(path, name))
-            for name, item in value.items()
-        }
-    )
+    return kind(**{name: _read(hints[name], item, _at(path, name)) for name, item in value.items()})
 
 
 def _at(path: str, key: str) -> str:

@@ -19,16 +19,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import (
-    DeployerError,
-    ExitCode,
-)
+from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError, ExitCode
 from ansible_collections.torrust.deployer.plugins.plugin_utils._holder import Holder
-from ansible_collections.torrust.deployer.plugins.plugin_utils._json_facts import (
-    MisfitError,
-    from_json,
-    to_json,
-)
+from ansible_collections.torrust.deployer.plugins.plugin_utils._json_facts import MisfitError, from_json, to_json
 
 FORMAT = 1
 HISTORY_LIMIT = 100
@@ -178,16 +171,12 @@ def from_document(document: Any) -> Record:
     """
     body = migrate(document, FORMAT, MIGRATIONS)
     try:
-        return from_json(
-            Record, {key: value for key, value in body.items() if key != "format"}
-        )
+        return from_json(Record, {key: value for key, value in body.items() if key != "format"})
     except MisfitError as misfit:
         raise corrupt(str(misfit)) from None
 
 
-def migrate(
-    document: Any, current: int, migrations: Mapping[int, Migration]
-) -> dict[str, Any]:
+def migrate(document: Any, current: int, migrations: Mapping[int, Migration]) -> dict[str, Any]:
     """``document`` brought to the format ``current``, one step at a time."""
     if not isinstance(document, dict):
         raise corrupt("the document is not an object")
@@ -226,13 +215,7 @@ def with_infrastructure(record: Record, infrastructure: Infrastructure) -> Recor
         if known.host_keys and infrastructure.host_keys
         else known.address == infrastructure.address
     )
-    kept = (
-        record
-        if same
-        else dataclasses.replace(
-            record, host=None, release=None, running=None, verdict=None
-        )
-    )
+    kept = record if same else dataclasses.replace(record, host=None, release=None, running=None, verdict=None)
     return dataclasses.replace(kept, infrastructure=infrastructure, destroyed_at=None)
 
 
@@ -290,14 +273,10 @@ _ARGUMENTS = {
 
 
 def _command(verb: str, name: str) -> str:
-    return f"torrust-tracker-deployer {verb} " + _ARGUMENTS.get(verb, "{name}").format(
-        name=name
-    )
+    return f"torrust-tracker-deployer {verb} " + _ARGUMENTS.get(verb, "{name}").format(name=name)
 
 
-def next_step(
-    record: Record, holder_alive: bool, *, existing_host: bool = False
-) -> str:
+def next_step(record: Record, holder_alive: bool, *, existing_host: bool = False) -> str:
     """The command that takes the environment one step further (or shows it, where nothing is left to do).
 
     ``existing_host``: the env file names a machine that exists, so ``register`` comes instead of ``provision``.
@@ -320,13 +299,7 @@ def next_step(
 
 def _after_running(record: Record) -> str:
     """What a running stack needs next: the release that waits for it, a test since it was started, or nothing."""
-    if record.running is None or (
-        record.release is not None and record.release.digest != record.running.digest
-    ):
+    if record.running is None or (record.release is not None and record.release.digest != record.running.digest):
         return "run"
-    proved = (
-        record.verdict is not None
-        and record.verdict.passed
-        and record.verdict.at >= record.running.at
-    )
+    proved = record.verdict is not None and record.verdict.passed and record.verdict.at >= record.running.at
     return "show" if proved else "test"

@@ -38,10 +38,7 @@ from ansible_collections.torrust.deployer.plugins.plugin_utils._durable import (
     sync_directory,
     write_file,
 )
-from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import (
-    DeployerError,
-    ExitCode,
-)
+from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError, ExitCode
 from ansible_collections.torrust.deployer.plugins.plugin_utils._record import (
     Record,
     corrupt,
@@ -101,9 +98,7 @@ class Store(Protocol):
         """The secrets, by name."""
         ...
 
-    def update_secrets(
-        self, name: str, change: Callable[[dict[str, str]], Mapping[str, str]]
-    ) -> dict[str, str]:
+    def update_secrets(self, name: str, change: Callable[[dict[str, str]], Mapping[str, str]]) -> dict[str, str]:
         """As ``update``, for the secrets."""
         ...
 
@@ -166,11 +161,7 @@ class FileStore:
                 entries = sorted(self._data.iterdir())
             except FileNotFoundError:
                 return []
-        return [
-            entry.name
-            for entry in entries
-            if NAME.fullmatch(entry.name) and self._is_ours(entry)
-        ]
+        return [entry.name for entry in entries if NAME.fullmatch(entry.name) and self._is_ours(entry)]
 
     def exists(self, name: str) -> bool:
         return self._is_ours(self._data / check_name(name))
@@ -224,14 +215,12 @@ class FileStore:
 
     def update(self, name: str, change: Callable[[Record], Record]) -> Record:
         with self._changing(name, "write the record; the old one is intact") as place:
-            changed = change(
-                _parse_record(place / _RECORD, (place / _RECORD).read_bytes(), name)
-            )
+            present = _parse_record(place / _RECORD, (place / _RECORD).read_bytes(), name)
+            changed = change(present)
             if changed.name != name:
-                raise ValueError(
-                    f"a change of the record of {name!r} must keep its name"
-                )
-            write_file(place / _RECORD, _bytes(to_document(changed)))
+                raise ValueError(f"a change of the record of {name!r} must keep its name")
+            if changed != present:
+                write_file(place / _RECORD, _bytes(to_document(changed)))
         return changed
 
     def secrets(self, name: str) -> dict[str, str]:
@@ -239,9 +228,7 @@ class FileStore:
         with explained(place / _SECRETS, "read the secrets"), self._found(name):
             return _read_secrets(place)
 
-    def update_secrets(
-        self, name: str, change: Callable[[dict[str, str]], Mapping[str, str]]
-    ) -> dict[str, str]:
+    def update_secrets(self, name: str, change: Callable[[dict[str, str]], Mapping[str, str]]) -> dict[str, str]:
         with self._changing(name, "write the secrets; the old ones are intact") as place:
             changed = dict(change(_read_secrets(place)))
             write_file(place / _SECRETS, _secrets_bytes(changed))
@@ -349,9 +336,7 @@ class FileStore:
 
 
 def _bytes(document: Mapping[str, Any]) -> bytes:
-    return (
-        json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    ).encode("utf-8")
+    return (json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode("utf-8")
 
 
 def _secrets_bytes(secrets: Mapping[str, str]) -> bytes:
@@ -377,9 +362,7 @@ def _read_secrets(place: Path) -> dict[str, str]:
     path = place / _SECRETS
     try:
         document = json.loads(path.read_bytes())
-        if document["format"] == _SECRETS_FORMAT and all(
-            isinstance(v, str) for v in document["secrets"].values()
-        ):
+        if document["format"] == _SECRETS_FORMAT and all(isinstance(v, str) for v in document["secrets"].values()):
             return dict(document["secrets"])
     except (ValueError, KeyError, TypeError, AttributeError):
         pass

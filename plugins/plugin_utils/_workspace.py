@@ -9,10 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import (
-    DeployerError,
-    ExitCode,
-)
+from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError, ExitCode
 
 VARIABLE = "TORRUST_DEPLOYER_WORKSPACE"
 
@@ -44,9 +41,7 @@ def caller_path(path: str, environ: Mapping[str, str], cwd: Path | None = None) 
     return Path(cwd or Path.cwd()) / text
 
 
-def resolve(
-    explicit: str | None, environ: Mapping[str, str], cwd: Path | None = None
-) -> Path:
+def resolve(explicit: str | None, environ: Mapping[str, str], cwd: Path | None = None) -> Path:
     """The workspace: ``explicit``, else ``$TORRUST_DEPLOYER_WORKSPACE``, else the user's data directory.
 
     An empty value counts as not given. A relative ``$XDG_DATA_HOME`` is ignored, as its specification asks.
