@@ -117,7 +117,10 @@ class ConfigFile:
 
 @dataclass(frozen=True)
 class Service:
-    """A container of the stack. ``role`` holds its templates and compose fragment; ``secrets`` maps env names to secrets."""
+    """A container of the stack. ``role`` holds its templates and compose fragment.
+
+    ``environment``: its environment variables; ``secrets``: those whose value is a secret, as variable -> secret name.
+    """
 
     name: str
     role: str
@@ -127,6 +130,7 @@ class Service:
     architectures: tuple[str, ...]
     files: tuple[ConfigFile, ...]
     directories: tuple[Directory, ...]
+    environment: dict[str, str]
     secrets: dict[str, str]
 
 
@@ -236,16 +240,17 @@ def make_plan(environment: Environment, catalogue: Catalogue) -> Plan:
                 uid=image.uid,
                 gid=image.gid,
                 architectures=image.architectures,
-                files=(
-                    ConfigFile(
-                        "tracker.toml", f"tracker-{release.schema}.toml.j2", "0400"
-                    ),
-                ),
+                files=(ConfigFile("tracker.toml", f"tracker-{release.schema}.toml.j2", "0400"),),
                 directories=(
                     Directory(f"{storage}/lib", image.uid, image.gid, "0750"),
                     Directory(f"{storage}/lib/database", image.uid, image.gid, "0750"),
                     Directory(f"{storage}/log", image.uid, image.gid, "0750"),
                 ),
+                environment={
+                    "TORRUST_TRACKER_CONFIG_TOML_PATH": "/etc/torrust/tracker/tracker.toml",
+                    # The image sets it to sqlite3 and it wins over the file, so it must equal the file.
+                    "TORRUST_TRACKER_CONFIG_OVERRIDE_CORE__DATABASE__DRIVER": tracker.database_driver,
+                },
                 secrets={
                     "TORRUST_TRACKER_CONFIG_OVERRIDE_HTTP_API__ACCESS_TOKENS__ADMIN": "tracker.http_api.admin_token"
                 }
@@ -304,9 +309,7 @@ def _listeners(environment: Environment, release: TrackerRelease) -> Iterator[Li
         families=health.bind.families,
         scope="container",
         exposure="none",
-        sockets=(
-            Socket(str(health.bind), health.bind.port, _socket_family(health.bind)),
-        ),
+        sockets=(_health_socket(health.bind),),
         publications=(),
         domain=health.domain,
     )
@@ -355,9 +358,7 @@ def _sockets(
         return (Socket(f"[::]:{port}", port, "ipv6"),)
     if kind == "http_api":
         return (Socket(f"[::]:{port}", port, "both"),)
-    second = (
-        port if "ipv6_v6only" in release.features else _free_port(protocol, port, taken)
-    )
+    second = port if "ipv6_v6only" in release.features else _free_port(protocol, port, taken)
     return (
         Socket(f"0.0.0.0:{port}", port, "ipv4"),
         Socket(f"[::]:{second}", second, "ipv6"),
@@ -372,9 +373,7 @@ def _free_port(protocol: Protocol, port: int, taken: set[tuple[str, int]]) -> in
     return candidate
 
 
-def _publications(
-    bind: BindAddress, protocol: Protocol, sockets: Sequence[Socket]
-) -> Iterator[Publication]:
+def _publications(bind: BindAddress, protocol: Protocol, sockets: Sequence[Socket]) -> Iterator[Publication]:
     for family in bind.families:
         socket = next(socket for socket in sockets if socket.family in (family, "both"))
         if bind.is_any:
@@ -384,8 +383,13 @@ def _publications(
         yield Publication(address, bind.port, socket.port, protocol, family)
 
 
-def _socket_family(bind: BindAddress) -> Literal["ipv4", "ipv6", "both"]:
-    return "both" if len(bind.families) == 2 else bind.families[0]
+def _health_socket(bind: BindAddress) -> Socket:
+    """The address is the container's own: loopback stays, any other address exists only outside and becomes all."""
+    if bind.ip.is_loopback:
+        return Socket(str(bind), bind.port, bind.families[0])
+    if bind.ip.version == 4:
+        return Socket(f"0.0.0.0:{bind.port}", bind.port, "ipv4")
+    return Socket(f"[::]:{bind.port}", bind.port, "both")
 
 
 # -- host -----------------------------------------------------------------------------------------------------------
@@ -393,18 +397,13 @@ def _socket_family(bind: BindAddress) -> Literal["ipv4", "ipv6", "both"]:
 
 def _host(environment: Environment, listeners: Sequence[Listener]) -> Host:
     rules: list[FirewallRule] = [
-        FirewallRule("input", "tcp", environment.ssh.port, family, None, "SSH")
-        for family in ("ipv4", "ipv6")
+        FirewallRule("input", "tcp", environment.ssh.port, family, None, "SSH") for family in ("ipv4", "ipv6")
     ]
     for listener in listeners:
         for publication in listener.publications:
             if listener.scope != "public":
                 continue
-            destination = (
-                None
-                if publication.host_address in ("0.0.0.0", "::")
-                else publication.host_address
-            )
+            destination = None if publication.host_address in ("0.0.0.0", "::") else publication.host_address
             rules.append(
                 FirewallRule(
                     "forward",
