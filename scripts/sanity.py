@@ -115,7 +115,10 @@ def python_directories() -> tuple[list[str], list[str]]:
         on_path = shutil.which(f"python{version}")
         for candidate in [*candidates, *([Path(on_path)] if on_path else [])]:
             # The directory is what counts: PATH is searched for pythonX.Y, whatever else lies beside it.
-            if subprocess.run([candidate, "-c", "import ensurepip, venv"], check=False, capture_output=True).returncode == 0:
+            if (
+                subprocess.run([candidate, "-c", "import ensurepip, venv"], check=False, capture_output=True).returncode
+                == 0
+            ):
                 directories.append(str(candidate.parent))
                 break
         else:
