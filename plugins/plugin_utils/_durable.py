@@ -35,28 +35,15 @@ def explained(path: Path, doing: str) -> Iterator[None]:
 
 def _explain(error: OSError, path: Path, doing: str) -> DeployerError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        code, step = (
-            "workspace-full",
-            "free some space there, then run the same command again",
-        )
+        code, step = "workspace-full", "free some space there, then run the same command again"
     elif error.errno in (errno.EACCES, errno.EPERM):
-        code = "workspace-denied"
-        step = "give this account access to it (or run as the account that owns it), then run the same command again"
+        code, step = "workspace-denied", "run as the account that owns it, or give this one access, then try again"
     elif error.errno == errno.EROFS:
-        code, step = (
-            "workspace-read-only",
-            "mount it writable or choose another workspace (--working-dir)",
-        )
-    elif error.errno in (errno.ENOENT, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
-        code, step = (
-            "workspace-misplaced",
-            "move that file or directory away, then run the same command again",
-        )
+        code, step = "workspace-read-only", "mount it writable or choose another workspace (--working-dir)"
+    elif error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP):
+        code, step = "workspace-misplaced", "see what lies there in place of a directory, move it away, then try again"
     else:
-        code, step = (
-            "workspace-failed",
-            "check that disk, then run the same command again",
-        )
+        code, step = "workspace-failed", "check that disk, then run the same command again"
     return DeployerError(
         code,
         f"Could not {doing}.",
@@ -89,7 +76,7 @@ def sync_directory(path: Path) -> None:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Puts ``content`` at ``path`` with mode 0600, durably; on any error the old file is there, and nothing beside it."""
+    """Puts ``content`` at ``path`` with mode 0600, durably; after an error the old file is there, alone."""
     aside = path.parent / f"{_ASIDE}{secrets.token_hex(8)}"
     handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
@@ -120,7 +107,7 @@ def locked(path: Path) -> Iterator[None]:
     """Holds the lock file ``path`` (made if missing) for as long as the block runs; others wait.
 
     The kernel drops the lock with its holder, however that ends. A lock file that was moved away while we waited for
-    it guards nothing any more: then the one that is there now is taken. ``FileNotFoundError`` where its directory is gone.
+    it guards nothing any more: then the present one is taken. ``FileNotFoundError`` where its directory is gone.
     """
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import socket
+import time
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -28,6 +30,7 @@ class Holder:
 
     ``start_time``: clock ticks since boot (field 22 of ``/proc/<pid>/stat``). ``pid_namespace``: as the kernel names it
     (``pid:[4026531836]``), since a pid means nothing outside it. ``machine_id``: empty where the machine has none.
+    ``image``: where its program lies in memory, which its forks share; empty where the kernel does not say.
     """
 
     pid: int
@@ -37,6 +40,7 @@ class Holder:
     machine_id: str
     host: str
     user: str
+    image: str = ""
 
     def text(self) -> str:
         """For messages: ``process 4711 of anna on build-1``."""
@@ -58,30 +62,47 @@ class Liveness(Enum):
 
 @dataclass(frozen=True)
 class _Process:
-    """What ``/proc`` says of a process. ``image`` is equal for a process and those it forked, until one calls exec."""
+    """What ``/proc`` says of a process.
+
+    ``image`` is where code, stack and data begin (fields 26 to 28, 45 and 46 of ``stat``): equal for a process and
+    those it forked, until one calls exec, and, as addresses are random, for no others. A worker that changes its title
+    keeps it. Empty where the kernel does not say (a sandbox, a process of somebody else).
+    """
 
     state: str
     parent: int
     start_time: int
-    image: tuple[bytes, ...]
+    image: str
+
+    @property
+    def ended(self) -> bool:
+        """Whether only its entry is left, for its parent to collect."""
+        return self.state in {"Z", "X", "x"}
 
 
 def _process(pid: int, proc: Path) -> _Process | None:
     """The process, or None where none is to be seen.
 
     The program's name stands in brackets and may hold blanks and brackets itself: the fields start after the last one.
-    Its image is told by where code, stack and data begin (fields 26 to 28, 45 and 46), which a worker that changes its
-    title leaves alone; where the kernel does not say (a sandbox), its command line has to do.
     """
     try:
         text = (proc / str(pid) / "stat").read_bytes()
-        fields = text[text.rindex(b")") + 2 :].split()
-        image = (*fields[23:26], *fields[42:44])
-        if b"0" in image[:3]:
-            image = ((proc / str(pid) / "cmdline").read_bytes(),)
+        fields = text[text.rindex(b")") + 2 :].decode("ascii").split()
     except (FileNotFoundError, ProcessLookupError, PermissionError, ValueError):
         return None
-    return _Process(fields[0].decode("ascii"), int(fields[1]), int(fields[19]), image)
+    layout = (*fields[23:26], *fields[42:44])
+    return _Process(fields[0], int(fields[1]), int(fields[19]), "" if "0" in layout[:3] else "-".join(layout))
+
+
+def _is_fork(child: _Process, parent: _Process, pids: tuple[int, int], proc: Path) -> bool:
+    """Whether ``child`` runs the program of ``parent`` without an exec in between.
+
+    Where the kernel does not tell their images, equal command lines have to do.
+    """
+    if child.image or parent.image:
+        return child.image == parent.image
+    mine, theirs = (_first_line(proc / str(pid) / "cmdline") for pid in pids)
+    return mine == theirs != ""
 
 
 def _first_line(path: Path) -> str:
@@ -104,7 +125,7 @@ def current_holder(proc: Path = _PROC, machine_id: Path = Path("/etc/machine-id"
     found = _process(pid, proc)
     if found is None:
         raise RuntimeError(f"{proc} does not show this process: the controller must be Linux with /proc mounted")
-    while (parent := _process(found.parent, proc)) is not None and parent.image == found.image:
+    while (parent := _process(found.parent, proc)) and _is_fork(found, parent, (pid, found.parent), proc):
         pid, found = found.parent, parent
     return Holder(
         pid=pid,
@@ -114,6 +135,7 @@ def current_holder(proc: Path = _PROC, machine_id: Path = Path("/etc/machine-id"
         machine_id=_first_line(machine_id),
         host=socket.gethostname(),
         user=_user(),
+        image=found.image,
     )
 
 
@@ -132,8 +154,32 @@ def liveness(holder: Holder, here: Holder, proc: Path = _PROC) -> Liveness:
     if found is None:
         # A /proc mounted with hidepid does not show other users' processes, but the kernel still knows them.
         return Liveness.UNKNOWN if _exists_unseen(holder.pid) else Liveness.DEAD
-    ended = found.state in {"Z", "X", "x"} or found.start_time != holder.start_time
-    return Liveness.DEAD if ended else Liveness.ALIVE
+    return Liveness.DEAD if found.ended or found.start_time != holder.start_time else Liveness.ALIVE
+
+
+def survivors(holder: Holder, here: Holder, proc: Path = _PROC) -> list[int]:
+    """The workers of a dead ``holder`` that still run, as after a ``kill -9``: they finish the task they are at."""
+    if not holder.image or holder.image == here.image:
+        return []
+    pids = sorted(int(entry.name) for entry in proc.iterdir() if entry.name.isdigit())
+    found = {pid: seen for pid in pids if (seen := _process(pid, proc)) is not None}
+    return [pid for pid, seen in found.items() if seen.image == holder.image and not seen.ended]
+
+
+def wait_for_end(pids: list[int], seconds: float) -> bool:
+    """Waits until all these processes have ended, at most ``seconds`` in all; whether they have."""
+    deadline = time.monotonic() + seconds
+    for pid in pids:
+        try:
+            handle = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            if not select.select([handle], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return False
+        finally:
+            os.close(handle)
+    return True
 
 
 def _exists_unseen(pid: int) -> bool:

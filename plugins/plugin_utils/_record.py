@@ -51,7 +51,7 @@ class Infrastructure:
 
 @dataclass(frozen=True)
 class Image:
-    """A locked image: ``reference`` as compose names it, ``id`` a digest or image id, ``source`` registry or archive."""
+    """A locked image: ``reference`` as compose names it, ``id`` a digest or image id, ``source`` where from."""
 
     reference: str
     id: str
@@ -95,7 +95,11 @@ class Phase:
 
 @dataclass(frozen=True)
 class Operation:
-    """The open operation. ``within`` are the verbs that it runs as its parts at present, outermost first."""
+    """The open operation.
+
+    ``within``: the verbs that it runs as its parts at present, outermost first. ``changed``: whether a part that has
+    ended changed anything, as far as parts have said.
+    """
 
     id: str
     verb: str
@@ -104,6 +108,7 @@ class Operation:
     phase: str = ""
     phases: tuple[Phase, ...] = ()
     within: tuple[str, ...] = ()
+    changed: bool | None = None
 
 
 @dataclass(frozen=True)
