@@ -25,12 +25,12 @@ import signal
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGS = ROOT / ".cache/test"
@@ -147,6 +147,9 @@ class Runner:
                             return 124, f"ended after {step.timeout} s"
                         last = next(iter(tail(log, 1)), "")
                         print(f"  ...  {step.group}: {step.name} ({seconds(started)}) {last[:90]}", flush=True)
+            except BaseException:
+                end(process)
+                raise
             finally:
                 self.running.discard(process)
 
@@ -327,9 +330,19 @@ def lab_environment(runner: Runner) -> dict[str, str]:
 
 def run_group(runner: Runner, group: str) -> None:
     """Run the steps of one group: linters two at a time, since most machines have two cores, the rest in turn."""
-    with ThreadPoolExecutor(max_workers=2 if group == "lint" else 1) as pool:
-        for _passed in pool.map(runner.run, STEPS[group]()):
-            pass
+    steps = list(STEPS[group]())
+    if group != "lint":
+        for step in steps:
+            runner.run(step)
+        return
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        try:
+            list(pool.map(runner.run, steps))
+        except BaseException:
+            # The pool waits for its threads, and those for their commands.
+            pool.shutdown(wait=False, cancel_futures=True)
+            runner.end_all()
+            raise
 
 
 def run_all(runner: Runner, groups: Sequence[str]) -> None:
@@ -376,12 +389,12 @@ def main() -> int:
         run_all(runner, groups)
     except KeyboardInterrupt:
         interrupted = True
-        runner.end_all()
+        runner.tally.failed += 1
     for reason, number in sorted(runner.tally.skip_reasons.items()):
         print(f"skipped {number}: {reason}")
     print(f"{'interrupted after' if interrupted else 'took'} {seconds(started)}; output of each step: .cache/test")
     print(runner.tally.closing_line(), flush=True)
-    return 1 if interrupted or runner.tally.failed or not runner.tally.passed else 0
+    return 1 if runner.tally.failed or not runner.tally.passed else 0
 
 
 if __name__ == "__main__":
