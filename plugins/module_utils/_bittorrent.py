@@ -826,7 +826,7 @@ class UdpTracker:
         self._connection_id: int | None = None
         self._connected_at = 0.0
 
-    def __enter__(self) -> UdpTracker:  # noqa: PYI034 (Self needs a newer Python)
+    def __enter__(self) -> UdpTracker:
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -1310,7 +1310,7 @@ class HttpTracker:
         self._bind, self._context, self._compact, self._max_body = (bind, context, compact, max_body)
         self._last: HttpAnswer | None = None
 
-    def __enter__(self) -> HttpTracker:  # noqa: PYI034 (Self needs a newer Python)
+    def __enter__(self) -> HttpTracker:
         return self
 
     def __exit__(self, *_exc: object) -> None:
