@@ -33,7 +33,7 @@ _ARGUMENTS: dict[str, Any] = {
 }
 
 
-class ActionModule(ActionBase):  # type: ignore[misc]
+class ActionModule(ActionBase):
     """Works on the record on the controller; never connects to the host."""
 
     TRANSFERS_FILES = False

@@ -269,6 +269,7 @@ class FileStore:
         return place / part
 
     def remove(self, name: str) -> None:
+        self._place(name)
         removed = self._data / f"{_REMOVED}{random.token_hex(8)}"
         with (
             self._changing_the_list("remove the environment"),
@@ -347,7 +348,7 @@ def _parse_record(path: Path, content: bytes, name: str) -> Record:
     try:
         try:
             document = json.loads(content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise corrupt(f"not JSON: {error}") from None
         record = from_document(document)
         if record.name != name:
@@ -364,7 +365,7 @@ def _read_secrets(place: Path) -> dict[str, str]:
         document = json.loads(path.read_bytes())
         if document["format"] == _SECRETS_FORMAT and all(isinstance(v, str) for v in document["secrets"].values()):
             return dict(document["secrets"])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         pass
     raise DeployerError(
         "secrets-corrupt",
@@ -381,7 +382,7 @@ def _read_lease(place: Path) -> dict[str, Any] | None:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
         return None
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict):
         return document
