@@ -622,6 +622,8 @@ def _raise_for_os_error(error: OSError, where: str) -> NoReturn:
 # Addresses and sockets
 # --------------------------------------------------------------------------------------------------------------------
 
+# Only since Python 3.10 this is TimeoutError; before, it is an OSError of its own.
+_SocketTimeout = socket.timeout
 SockAddr = Union[tuple[str, int], tuple[str, int, int, int]]
 
 
@@ -729,7 +731,7 @@ def _open_tcp(endpoint: Endpoint, bind: str | None, deadline: float) -> socket.s
         sock.settimeout(_remaining(deadline))
         sock.connect(endpoint.sockaddr)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except TimeoutError as error:
+    except _SocketTimeout as error:
         sock.close()
         waited = time.monotonic() - started
         raise ConnectTimeoutError(f"{endpoint}: no answer to a TCP connection within {waited:.1f} s") from error
@@ -740,10 +742,10 @@ def _open_tcp(endpoint: Endpoint, bind: str | None, deadline: float) -> socket.s
 
 
 def _remaining(deadline: float) -> float:
-    """Seconds left; raises socket.timeout when there are none (0 would mean non-blocking to a socket)."""
+    """Seconds left; raises the socket's timeout when there are none (0 would mean non-blocking to a socket)."""
     left = deadline - time.monotonic()
     if left <= 0:
-        raise TimeoutError("timed out")
+        raise _SocketTimeout("timed out")
     return left
 
 
@@ -933,7 +935,7 @@ class UdpTracker:
                     if kind == "ours":
                         return self._accept(data, what, expected, where)
                     strangers, noise = (strangers + (kind == "stranger"), noise + (kind == "noise"))
-            except TimeoutError:
+            except _SocketTimeout:
                 pass
             except OSError as error:
                 _raise_for_os_error(error, where)
@@ -1169,7 +1171,7 @@ class _DeadlineReader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int | None:
         self._sock.settimeout(_remaining(self._deadline))
-        return cast(int | None, cast(Any, self._raw).readinto(buffer))
+        return cast("int | None", cast(Any, self._raw).readinto(buffer))
 
     def close(self) -> None:
         if not self.closed:
@@ -1224,7 +1226,7 @@ class _PinnedConnection(http.client.HTTPConnection):
         except ssl.SSLError as error:
             sock.close()
             raise TlsError(f"{self.endpoint}: the TLS handshake failed: {printable(str(error))}") from error
-        except TimeoutError as error:
+        except _SocketTimeout as error:
             sock.close()
             raise AnswerTimeoutError(f"{self.endpoint}: the TLS handshake did not end in time") from error
         except ValueError as error:
@@ -1270,7 +1272,7 @@ def http_get(
         )  # fmt: skip
     except TrackerError:
         raise
-    except TimeoutError as error:
+    except _SocketTimeout as error:
         raise AnswerTimeoutError(
             f"{connection.endpoint}: accepts the connection, but the answer did not end within {timeout:g} s"
         ) from error

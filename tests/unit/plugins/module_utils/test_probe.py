@@ -6,8 +6,14 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
+import shutil
 import socket
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -296,6 +302,49 @@ def test_keys_in_urls_are_not_shown() -> None:
         rows = probe(tracker.listener(url=tracker.url + "/s3cr3t?pass=s3cr3t"))
         assert "GET /announce/s3cr3t?pass=s3cr3t&info_hash=" in "".join(tracker.requests)
     assert "s3cr3t" not in repr(rows)
+
+
+def old_python() -> str | None:
+    """A Python 3.9, the oldest that hosts may have: on the PATH or from pyenv."""
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # not $HOME, which tests may change
+    candidates = [shutil.which("python3.9"), *map(str, sorted(home.glob(".pyenv/versions/3.9*/bin/python3.9")))]
+    for path in candidates:
+        # A pyenv shim is on the PATH even when it leads nowhere.
+        if path and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return path
+    return None
+
+
+def test_runs_on_the_python_of_the_oldest_hosts() -> None:
+    python = old_python()
+    if python is None:
+        pytest.skip("no Python 3.9 on this machine")
+    code = (
+        "import json, sys; from ansible_collections.torrust.deployer.plugins.module_utils import _probe; "
+        "print(json.dumps([row.as_dict() for row in _probe.run_probes(json.load(sys.stdin))]))"
+    )
+    modules = Path(_probe.__file__).parent
+    with FakeUdpTracker(family="ipv6") as udp, FakeHttpTracker() as http, FakeHttpTracker("drip") as slow:
+        listeners = [udp.listener(name="a"), http.listener(name="b"), slow.listener(name="c")]
+        request = {"listeners": listeners, "options": {"timeout": TIMEOUT}}
+        # Only these two modules, as Ansible would ship them: under the collection's name and nothing else.
+        with tempfile.TemporaryDirectory() as directory:
+            package = Path(directory, "ansible_collections/torrust/deployer/plugins/module_utils")
+            package.mkdir(parents=True)
+            for name in ("_bittorrent.py", "_probe.py"):
+                shutil.copy(modules / name, package)
+            done = subprocess.run(
+                [python, "-c", code], input=json.dumps(request), capture_output=True, text=True, check=False,
+                env={"PYTHONPATH": directory, "PYTHONDONTWRITEBYTECODE": "1"},
+            )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = [(row["target"][0], row["probe"], row["status"]) for row in json.loads(done.stdout)]
+    assert rows == [
+        *(("a", name, "passed") for name in ("introduce", "address", "scrape", "leave")),
+        *(("b", name, "passed") for name in ("introduce", "address", "scrape", "leave", "health")),
+        ("c", "introduce", "failed"),
+        ("c", "health", "failed"),
+    ]
 
 
 def test_nothing_to_probe_is_not_a_success() -> None:
