@@ -91,7 +91,9 @@ class Runner:
     def __init__(self) -> None:
         self.environment = dict(os.environ)
         self.environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-        self.environment["ANSIBLE_COLLECTIONS_PATH"] = str(stand_ins() / "collections")
+        # The lab's stand-in for cloud.terraform, which is in no Python distribution: antsibull-docs insists that each
+        # dependency exists. What the user has installed stays out, so that a run means the same everywhere.
+        self.environment["ANSIBLE_COLLECTIONS_PATH"] = str(ROOT / "tests/lab/collections")
         self.environment.setdefault("ANSIBLE_NOCOLOR", "1")
         self.running: set[subprocess.Popen[bytes]] = set()
         self.tally = Tally()
@@ -214,25 +216,12 @@ def tail(path: Path, lines: int) -> list[str]:
     return [line.rstrip() for line in text.splitlines() if line.strip()][-lines:]
 
 
-def stand_ins() -> Path:
-    """Make what the linters need to see and return its directory.
-
-    `types/ansible_collections/torrust/deployer` lets mypy know our files by the names under which they are imported.
-    `collections` holds an empty cloud.terraform: antsibull-docs insists that each dependency exists, and that one is
-    in no Python distribution.
-    """
-    base = ROOT / ".cache"
-    link = base / "types/ansible_collections/torrust/deployer"
+def link_for_types() -> None:
+    """Let mypy know our files by the names under which they are imported; pyproject.toml names the directory."""
+    link = ROOT / ".cache/types/ansible_collections/torrust/deployer"
     link.parent.mkdir(parents=True, exist_ok=True)
     if not link.is_symlink():
         link.symlink_to(ROOT)
-    manifest = base / "collections/ansible_collections/cloud/terraform/galaxy.yml"
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    manifest.write_text(
-        "namespace: cloud\nname: terraform\nversion: 4.0.0\nreadme: README.md\nauthors: [nobody]\n"
-        "description: An empty stand-in for linting\n"
-    )
-    return base
 
 
 def existing(*names: str) -> list[str]:
@@ -242,6 +231,7 @@ def existing(*names: str) -> list[str]:
 
 def lint_steps() -> Iterator[Step]:
     """Yield the linters, the slow ones first, since two run side by side."""
+    link_for_types()
     packages = [f"ansible_collections.torrust.deployer.{name}" for name in existing("plugins", "scripts", "tests")]
     packages += [name.removeprefix("cli/") for name in existing("cli/torrust_tracker_deployer")]
     mypy = ["mypy"]
