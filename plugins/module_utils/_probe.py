@@ -404,11 +404,12 @@ def _find_peer(
     counts = f"it counts {_count(response.seeders)} seeders and {_count(response.leechers)} leechers"
     others = ", ".join(bt.join_host_port(peer.address, peer.port) for peer in response.peers[:3])
     what = f"it gave {others} instead of port {other.port}" if others else f"it gave no peers; {counts}"
-    return None, _Fault(
-        "tracker",
-        f"the tracker answers but does not introduce the two peers to each other: {what}",
-        _LOG,
-    )
+    step = _LOG
+    if bt.is_ip_address(listener.host) and ipaddress.ip_address(_plain(listener.host)).is_loopback:
+        # 3.0.0 does so, with an IPv4 address that it then cannot give to IPv6 clients.
+        step = f"Probe another address than loopback, which trackers replace by their external_ip. {_LOG}"
+    message = f"the tracker answers but does not introduce the two peers to each other: {what}"
+    return None, _Fault("tracker", message, step)
 
 
 def _count(number: int | None) -> str:

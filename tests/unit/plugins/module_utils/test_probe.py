@@ -115,6 +115,11 @@ def test_each_way_of_breaking_is_told_apart(protocol: str, mode: str, name: str,
     assert worst_status(rows) == "failed"
 
 
+def test_loopback_is_named_as_a_possible_cause() -> None:
+    with FakeUdpTracker("no_peers", "ipv6") as tracker:
+        assert "external_ip" in row(probe(tracker.listener()), "introduce").next_step
+
+
 @BOTH
 @pytest.mark.parametrize("mode", ["no_peers", "mapped", "wrong_counts", "wrong_address"])
 def test_peers_leave_after_a_failure_too(protocol: str, mode: str) -> None:
