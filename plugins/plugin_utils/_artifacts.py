@@ -16,7 +16,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
@@ -120,19 +120,26 @@ def release_tree(plan: Plan, secrets: Mapping[str, str], images: Mapping[str, st
         Artifact(ENV_FILE, _env(plan, secrets), 0o600),
     )
     name = digest((*files, *top))
+    files += [Artifact(f"releases/{name}/{file.path}", file.content, file.mode, file.uid, file.gid) for file in top]
     manifest = {
         "format": MANIFEST_FORMAT,
         "environment": plan.environment,
         "digest": name,
         "services": hashes,
-        "directories": [
-            {"path": directory.path, "uid": directory.uid, "gid": directory.gid, "mode": directory.mode}
-            for service in plan.services
-            for directory in service.directories
-        ],
+        "directories": [asdict(directory) for service in plan.services for directory in service.directories],
+        "files": {
+            file.path: {
+                "sha256": hashlib.sha256(file.content).hexdigest(),
+                "mode": file.mode,
+                "uid": file.uid,
+                "gid": file.gid,
+            }
+            for file in files
+        },
     }
-    top = (*top, Artifact(MANIFEST_FILE, (json.dumps(manifest, indent=2) + "\n").encode(), 0o644))
-    files += [Artifact(f"releases/{name}/{file.path}", file.content, file.mode, file.uid, file.gid) for file in top]
+    # Only root may read the manifest: the hash of .env would let others test guesses of a weak secret.
+    content = (json.dumps(manifest, indent=2) + "\n").encode()
+    files.append(Artifact(f"releases/{name}/{MANIFEST_FILE}", content, 0o600))
     return ReleaseTree(name, hashes, tuple(files))
 
 
