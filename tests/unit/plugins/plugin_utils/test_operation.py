@@ -153,7 +153,8 @@ def test_whenever_it_is_killed_the_next_one_begins(store: FileStore) -> None:
         _operation.finish(store, "demo", "release", changed=True, holder=holder)
 
     steps = 0
-    for steps in killed_at_every_step(work):
+    for _ in killed_at_every_step(work):
+        steps += 1
         begun = _operation.begin(store, "demo", "run")
         assert begun.operation.verb == "run"
         assert begun.record.history[-1:] == () or begun.record.history[-1].verb in ("release", "run")
