@@ -39,7 +39,10 @@ class ActionModule(DeployerAction):
                 exit_code=ExitCode.CONFLICT,
             )
         request = _probing.outside(plan, record.infrastructure)
-        request["options"] = {"timeout": arguments["timeout"]}
+        request["options"] = {
+            "timeout": arguments["timeout"],
+            "container_networks": [plan.network.ipv6_subnet],
+        }
         rows = [verdict.as_dict() for verdict in run_probes(request)]
         rows += [
             {

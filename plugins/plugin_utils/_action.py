@@ -30,7 +30,7 @@ REDACTED = "********"
 _SHORTEST_REDACTED = 4
 
 
-class DeployerAction(ActionBase):  # type: ignore[misc]
+class DeployerAction(ActionBase):
     """An action that runs on the controller.
 
     ``SPEC`` is an argument spec as modules have it; every action also takes ``workspace``. ``act`` returns result keys

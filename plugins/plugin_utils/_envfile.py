@@ -38,12 +38,10 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     loader.flatten_mapping(node)
     pairs: list[tuple[str, Any]] = []
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
-            raise _DuplicateKey(
-                f"line {key_node.start_mark.line + 1}: the key {key!r} must be quoted text"
-            )
-        pairs.append((key, loader.construct_object(value_node, deep=True)))  # type: ignore[no-untyped-call]
+            raise _DuplicateKey(f"line {key_node.start_mark.line + 1}: the key {key!r} must be quoted text")
+        pairs.append((key, loader.construct_object(value_node, deep=True)))
     return _unique_pairs(pairs)
 
 
@@ -63,9 +61,7 @@ def parse(text: str, *, json_only: bool = False) -> Any:
                 pass
         return yaml.load(text, Loader=_Loader)
     except json.JSONDecodeError as error:
-        raise ValueError(
-            f"line {error.lineno}, column {error.colno}: {error.msg}"
-        ) from error
+        raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
@@ -101,8 +97,7 @@ def load(path: Path) -> Any:
     except ValueError as error:
         raise DeployerError(
             "env-file-syntax",
-            "The environment file is not valid "
-            + ("JSON." if path.suffix == ".json" else "YAML."),
+            "The environment file is not valid " + ("JSON." if path.suffix == ".json" else "YAML."),
             where=str(path),
             cause=str(error),
             next_step=f"mend the place named above, then: {retry}",

@@ -43,9 +43,7 @@ _KNOWN_MISTAKES = {
 @cache
 def schema() -> dict[str, Any]:
     """The public schema, ``schema/environment.schema.json``."""
-    text = collection_file("schema", "environment.schema.json").read_text(
-        encoding="utf-8"
-    )
+    text = collection_file("schema", "environment.schema.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
 
@@ -79,27 +77,22 @@ def _show(error: ValidationError) -> str:
     secret = isinstance(error.schema, Mapping) and (
         error.schema.get("x-secret") or "x-secret" in _resolve(error.schema)
     )
-    if (
-        secret
-        or error.validator in ("required", "additionalProperties")
-        or isinstance(error.instance, (dict, list))
-    ):
+    if secret or error.validator in ("required", "additionalProperties") or isinstance(error.instance, (dict, list)):
         return ""
     return json.dumps(error.instance, ensure_ascii=False)
 
 
 def _problem(error: ValidationError) -> Iterator[Problem]:
     path: Path = tuple(error.absolute_path)
+    instance: Any = error.instance
+    expected: Any = error.validator_value
     node: Mapping[str, Any] = error.schema if isinstance(error.schema, Mapping) else {}
     keyword = str(error.validator)
     if keyword == "additionalProperties":
         known = list(node.get("properties", {}))
-        for key in error.instance:
+        for key in instance:
             if key not in known:
-                advice = (
-                    _KNOWN_MISTAKES.get((key,))
-                    or f"remove it or write one of: {', '.join(known)}"
-                )
+                advice = _KNOWN_MISTAKES.get((key,)) or f"remove it or write one of: {', '.join(known)}"
                 yield Problem(
                     "unknown-key",
                     (*path, key),
@@ -108,8 +101,8 @@ def _problem(error: ValidationError) -> Iterator[Problem]:
                 )
         return
     if keyword == "required":
-        for key in error.validator_value:
-            if key not in error.instance:
+        for key in expected:
+            if key not in instance:
                 described = _resolve(node.get("properties", {}).get(key, {}))
                 yield Problem(
                     "missing-key",
@@ -120,32 +113,22 @@ def _problem(error: ValidationError) -> Iterator[Problem]:
         return
     message, fix = node.get("x-message"), node.get("x-fix")
     if keyword == "type":
-        kinds = (
-            error.validator_value
-            if isinstance(error.validator_value, list)
-            else [error.validator_value]
-        )
+        kinds = expected if isinstance(expected, list) else [expected]
         names = " or ".join(_TYPE_NAMES[kind] for kind in kinds)
         message = f"must be {names}"
-        if isinstance(error.instance, list) and "string" in kinds:
+        if isinstance(instance, list) and "string" in kinds:
             fix = "put the value in quotes: in YAML [ starts a list"
     elif keyword in ("enum", "const"):
         allowed = [str(value) for value in node.get("enum", [node.get("const")])]
-        message = f"must be {' or '.join(allowed)}" + did_you_mean(
-            str(error.instance), allowed
-        )
+        message = f"must be {' or '.join(allowed)}" + did_you_mean(str(instance), allowed)
     elif keyword in ("minimum", "maximum"):
-        message = (
-            f"must be between {node.get('minimum')} and {node.get('maximum', 'any')}"
-        )
+        message = f"must be between {node.get('minimum')} and {node.get('maximum', 'any')}"
     elif keyword in ("minLength", "maxLength"):
         message = message or (
-            "must not be empty"
-            if keyword == "minLength"
-            else f"must have at most {node['maxLength']} characters"
+            "must not be empty" if keyword == "minLength" else f"must have at most {node['maxLength']} characters"
         )
     elif keyword == "not":
-        message = "must not be " + str(error.validator_value.get("const"))
+        message = "must not be " + str(expected.get("const"))
     yield Problem(
         f"bad-{'value' if keyword != 'type' else 'type'}",
         path,
@@ -195,14 +178,10 @@ def _fill(node: Mapping[str, Any], value: Any) -> Any:
     return result
 
 
-def secret_paths(
-    data: Any, node: Mapping[str, Any] | None = None, path: Path = ()
-) -> Iterator[Path]:
+def secret_paths(data: Any, node: Mapping[str, Any] | None = None, path: Path = ()) -> Iterator[Path]:
     """Paths of all values in the data that the schema marks as secret."""
     for variant in variants(schema() if node is None else node, data):
-        if variant.get("x-secret") or any(
-            "$ref" in part for part in variant.get("anyOf", ())
-        ):
+        if variant.get("x-secret") or any("$ref" in part for part in variant.get("anyOf", ())):
             if data is not None:
                 yield path
             return
