@@ -69,6 +69,11 @@ def _parse(document: dict[str, Any] | None) -> _Document | None:
         ) from None
 
 
+def _document(verb: str, holder: Holder) -> dict[str, Any]:
+    document: dict[str, Any] = to_json(_Document(_FORMAT, verb, holder, now()))
+    return document
+
+
 def may_live(holder: Holder) -> bool:
     """Whether ``holder`` lives, or cannot be told to be dead from here."""
     return liveness(holder, current_holder()) is not Liveness.DEAD
@@ -88,24 +93,24 @@ def acquire(store: Store, name: str, verb: str, *, take_over: bool = False, hold
     """
     mine = holder or current_holder()
     _await_workers(_parse(store.lease(name)), mine, name)
-    lease: Lease | None = None
+    before: _Document | None = None
 
     def take(document: dict[str, Any] | None) -> dict[str, Any]:
-        nonlocal lease
-        found = _parse(document)
-        if found is not None and found.holder.is_same_process(mine):
-            lease = Lease(found.verb, found.holder, found.since, nested=True)
-            return to_json(found)  # type: ignore[no-any-return]
-        if found is not None:
-            life = liveness(found.holder, mine)
-            if life is Liveness.ALIVE or (life is Liveness.UNKNOWN and not take_over):
-                raise _busy(found, life, name)
-        lease = Lease(verb, mine, now(), taken_from=found.holder if found else None)
-        return to_json(_Document(_FORMAT, verb, mine, lease.since))  # type: ignore[no-any-return]
+        nonlocal before
+        before = found = _parse(document)
+        if document is None or found is None:
+            return _document(verb, mine)
+        if found.holder.is_same_process(mine):
+            return document
+        life = liveness(found.holder, mine)
+        if life is Liveness.ALIVE or (life is Liveness.UNKNOWN and not take_over):
+            raise _busy(found, life, name)
+        return _document(verb, mine)
 
-    store.update_lease(name, take)
-    assert lease is not None
-    return lease
+    held = from_json(_Document, store.update_lease(name, take))
+    nested = before is not None and before.holder.is_same_process(mine)
+    taken_from = before.holder if before is not None and not nested else None
+    return Lease(held.verb, held.holder, held.since, nested, taken_from)
 
 
 def release(store: Store, name: str, holder: Holder | None = None) -> bool:

@@ -57,9 +57,13 @@ def opened(record: Record, verb: str, holder: Holder, at: str, identity: str) ->
 
 def in_phase(record: Record, title: str, at: str) -> Record:
     """The record with its open operation in the phase ``title``; nothing changes if it is in it already."""
+    return _marked(record, _open_one(record), title, at)
+
+
+def _open_one(record: Record) -> Operation:
     if record.operation is None:
         raise ValueError("no operation is open")
-    return _marked(record, record.operation, title, at)
+    return record.operation
 
 
 def _marked(record: Record, operation: Operation, title: str, at: str) -> Record:
@@ -72,9 +76,7 @@ def _marked(record: Record, operation: Operation, title: str, at: str) -> Record
 
 def _filed(record: Record, outcome: Outcome, at: str, failure: Failure | None, changed: bool | None) -> Record:
     """The open operation moved to the history."""
-    operation = record.operation
-    if operation is None:
-        raise ValueError("no operation is open")
+    operation = _open_one(record)
     entry = Ended(
         id=operation.id,
         verb=operation.verb,
@@ -112,12 +114,13 @@ def begin(store: Store, name: str, verb: str, *, take_over: bool = False, holder
     """Opens an operation, or a part of the one that this process has open. Raises ``environment-busy``."""
     mine = holder or current_holder()
     lease = _lease.acquire(store, name, verb, take_over=take_over, holder=mine)
-    before: Record | None = None
+    identity = secrets.token_hex(6)
+    was_open = False
 
     def change(record: Record) -> Record:
-        nonlocal before
-        before = record
-        return opened(record, verb, mine, now(), secrets.token_hex(6))
+        nonlocal was_open
+        was_open = record.operation is not None
+        return opened(record, verb, mine, now(), identity)
 
     try:
         record = store.update(name, change)
@@ -125,15 +128,9 @@ def begin(store: Store, name: str, verb: str, *, take_over: bool = False, holder
         if not lease.nested:
             _lease.release(store, name, mine)
         raise
-    assert before is not None
-    assert record.operation is not None
-    interrupted = before.operation is not None and record.operation.id != before.operation.id
-    return Begun(
-        record=record,
-        operation=record.operation,
-        nested=bool(record.operation.within),
-        interrupted=record.history[-1] if interrupted else None,
-    )
+    operation = _open_one(record)
+    replaced = was_open and operation.id == identity
+    return Begun(record, operation, bool(operation.within), record.history[-1] if replaced else None)
 
 
 def phase(store: Store, name: str, title: str, *, holder: Holder | None = None) -> Record:

@@ -73,38 +73,30 @@ class Store(Protocol):
 
     def names(self) -> list[str]:
         """The environments, sorted."""
-        ...
 
     def exists(self, name: str) -> bool:
         """Whether there is an environment of that name."""
-        ...
 
     def create(self, record: Record, secrets: Mapping[str, str]) -> None:
         """Adds an environment, complete or not at all. Of two at once, one gets ``environment-exists``."""
-        ...
 
     def load(self, name: str) -> Record:
         """The record. ``record-corrupt`` or ``record-too-new`` where it cannot be understood."""
-        ...
 
     def update(self, name: str, change: Callable[[Record], Record]) -> Record:
         """Replaces the record by what ``change`` makes of it, one change at a time; returns the new one.
 
         ``change`` must be pure and must not use the store. If it raises, nothing is written.
         """
-        ...
 
     def secrets(self, name: str) -> dict[str, str]:
         """The secrets, by name."""
-        ...
 
     def update_secrets(self, name: str, change: Callable[[dict[str, str]], Mapping[str, str]]) -> dict[str, str]:
         """As ``update``, for the secrets."""
-        ...
 
     def lease(self, name: str) -> dict[str, Any] | None:
         """The lease document, if there is one."""
-        ...
 
     def update_lease(
         self,
@@ -112,23 +104,18 @@ class Store(Protocol):
         change: Callable[[dict[str, Any] | None], dict[str, Any] | None],
     ) -> dict[str, Any] | None:
         """As ``update``, for the lease; None removes it."""
-        ...
 
     def directory(self, name: str, part: Directory) -> Path:
         """A directory on this machine that a tool may work in; it stays with the environment."""
-        ...
 
     def file(self, name: str, part: File) -> Path:
         """Where a tool finds that file on this machine; it need not exist."""
-        ...
 
     def write_file(self, name: str, part: File, content: bytes) -> Path:
         """Replaces that file; returns where it lies."""
-        ...
 
     def remove(self, name: str) -> None:
         """Removes the environment with its secrets: at once for everybody else, even if this process is killed."""
-        ...
 
 
 def check_name(name: str) -> str:
