@@ -9,6 +9,7 @@ seconds; ``delete`` removes it. The address is the guest's own on the lab's brid
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
 from dataclasses import dataclass
@@ -88,7 +89,9 @@ def launch(name: str, ssh_pubkey: str, user: str, *, prepared: bool = True) -> G
     guest = start(name)
     # Host keys and the account come from cloud-init; SSH alone answers earlier and would refuse.
     wait_until(f"{name}: cloud-init has not ended", _SSH_SECONDS, lambda: _cloud_init_ended(name))
-    wait_until(f"{name}: SSH does not answer", _SSH_SECONDS, lambda: _accepts(guest.ipv4, 22))
+    # Both: an IPv6 address is announced a second or two before the guest may use it.
+    for one in (guest.ipv4, guest.ipv6):
+        wait_until(f"{name}: SSH does not answer at {one}", _SSH_SECONDS, functools.partial(_accepts, one, 22))
     return guest
 
 

@@ -21,15 +21,15 @@ _RECIPE = _paths.HERE / "recipes" / "tracker"
 # libgcc, OpenSSL and zlib: what the programs are linked to. The rest: what the published image's debug base offers.
 _INCLUDE = ("base-files", "busybox", "ca-certificates", "gosu", "libc6", "libgcc-s1", "libssl3t64", "netbase", "tzdata", "zlib1g")
 _APPLETS = ("sh", "cat", "ls", "env", "wget", "mkdir", "chown", "chmod", "install", "id", "stat", "kill")
-# No maintainer script runs, so what they would have made is made here.
+# No maintainer script runs, so what they would have made is made here. The `extract` variant ends before customize hooks.
 _FINISH = f"""
+set -e
 for applet in {" ".join(_APPLETS)}; do ln -sf busybox "$1/usr/bin/$applet"; done
 cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1/etc/ssl/certs/ca-certificates.crt"
 echo root:x:0:0:root:/root:/bin/sh > "$1/etc/passwd"
 echo root:x:0: > "$1/etc/group"
 mkdir -p "$1/var/lib/torrust/tracker" "$1/var/log/torrust/tracker" "$1/etc/torrust/tracker"
-rm -rf "$1/usr/share/doc" "$1/usr/share/man" "$1/usr/share/locale" "$1/var/cache/apt" "$1/var/lib/apt/lists"
-mkdir -p "$1/var/lib/apt/lists/partial"
+rm -rf "$1/usr/share/doc" "$1/usr/share/man" "$1/usr/share/locale"
 """
 
 
@@ -57,7 +57,7 @@ class TrackerImage(Artifact):
         self._place(_RECIPE / "entry.sh", context / "usr" / "local" / "bin" / "entry.sh", 0o555)
         shutil.copy(_RECIPE / "Dockerfile", context)
         log.run(
-            ["mmdebstrap", "--variant=extract", f"--include={','.join(_INCLUDE)}", f"--customize-hook={_FINISH}", SUITE, context / "rootfs.tar"]
+            ["mmdebstrap", "--variant=extract", f"--include={','.join(_INCLUDE)}", f"--extract-hook={_FINISH}", SUITE, context / "rootfs.tar"]
         )
         docker = {"DOCKER_HOST": f"unix://{_paths.DOCKER_SOCKET}", "DOCKER_BUILDKIT": "0", "DOCKER_CONFIG": str(work)}
         log.run(["docker", "build", "--network", "none", "--build-arg", f"VERSION={VERSION}", "--tag", REFERENCE, context], env=docker)
@@ -65,6 +65,8 @@ class TrackerImage(Artifact):
         log.run(["docker", "save", "--output", work / "image.tar", REFERENCE], env=docker)
         archive = f"tracker-{VERSION}.tar.zst"
         log.run(["zstd", "--quiet", "-3", "--threads=0", "--force", work / "image.tar", "-o", target / archive])
+        # `docker save` leaves a file that only its owner may read.
+        (target / archive).chmod(0o644)
         entry = {"archive": archive, "image_id": image["Id"], "labels": image["Config"]["Labels"]}
         (target / "index.json").write_text(json.dumps({REFERENCE: entry}, indent=2) + "\n")
 
