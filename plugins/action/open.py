@@ -6,22 +6,19 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import yaml
-from ansible import context
 from ansible.utils.vars import load_extra_vars
 
 from ansible_collections.torrust.deployer.plugins.plugin_utils import _envfile, _operation
 from ansible_collections.torrust.deployer.plugins.plugin_utils._action import DeployerAction
 from ansible_collections.torrust.deployer.plugins.plugin_utils._catalogue import catalogue
-from ansible_collections.torrust.deployer.plugins.plugin_utils._collection import collection_file
 from ansible_collections.torrust.deployer.plugins.plugin_utils._environment import Environment, check, from_document
 from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError, ExitCode
+from ansible_collections.torrust.deployer.plugins.plugin_utils._extra_vars import refuse_misspelt
 from ansible_collections.torrust.deployer.plugins.plugin_utils._plan import make_plan
 from ansible_collections.torrust.deployer.plugins.plugin_utils._problems import invalid_environment
 from ansible_collections.torrust.deployer.plugins.plugin_utils._record import Failure, Record
@@ -29,9 +26,6 @@ from ansible_collections.torrust.deployer.plugins.plugin_utils._workspace import
 
 # What an environment must have before a verb, in this order, with the verb that brings it about.
 _NEEDS = (("instance", "provision"), ("configured", "configure"), ("released", "release"))
-
-# As near to a known argument as this, an extra variable is taken for a misspelling of it.
-_MISSPELT = 0.8
 
 
 class ActionModule(DeployerAction):
@@ -48,7 +42,7 @@ class ActionModule(DeployerAction):
 
     def act(self, arguments: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
         verb = arguments["verb"]
-        _refuse_misspelt(verb, load_extra_vars(self._loader))
+        refuse_misspelt(verb, load_extra_vars(self._loader))
         name = arguments["env_name"] or _name_in(arguments["env_file"], verb)
         nested, interrupted = False, None
         if arguments["exclusive"] and not self.check_mode:
@@ -140,26 +134,3 @@ def _require(need: str | None, record: Record, *, check_mode: bool) -> None:
             )
         if fact == need:
             return
-
-
-def _refuse_misspelt(verb: str, extra_vars: Mapping[str, Any]) -> None:
-    """Refuse an extra variable that is nearly an argument of the verb: Ansible would ignore it in silence.
-
-    Only the playbook that was called is asked: its parts see the same extra variables.
-    """
-    called = {
-        os.path.basename(path).removesuffix(".yml").rpartition(".")[2] for path in context.CLIARGS.get("args", ())
-    }
-    meta = collection_file("playbooks", f"{verb}.meta.yml")
-    if verb not in called or not meta.is_file():
-        return
-    options = yaml.safe_load(meta.read_text(encoding="utf-8"))["argument_specs"][verb]["options"]
-    for word in sorted(set(extra_vars) - set(options)):
-        near = difflib.get_close_matches(word, options, n=1, cutoff=_MISSPELT)
-        if near:
-            raise DeployerError(
-                "unknown-argument",
-                f"{verb} has no argument '{word}' (did you mean '{near[0]}'?).",
-                next_step=f"write {near[0]} instead; the arguments of {verb} are: {', '.join(options)}",
-                exit_code=ExitCode.USAGE,
-            )

@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.torrust.deployer.plugins.plugin_utils import _workspace
 from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError, ExitCode
 
 if TYPE_CHECKING:
+    from ansible_collections.torrust.deployer.plugins.plugin_utils._report import Outcome
     from ansible_collections.torrust.deployer.plugins.plugin_utils._store import FileStore
 
 REDACTED = "********"
@@ -108,6 +110,19 @@ def failed_result(error: DeployerError) -> dict[str, Any]:
         "error": error.document(),
         "exit_code": int(error.exit_code),
     }
+
+
+def outcome_result(outcome: Outcome) -> dict[str, Any]:
+    """The result of a task that did a whole verb."""
+    result: dict[str, Any] = {
+        "changed": outcome.changed,
+        "document": dict(outcome.document),
+        "text": outcome.text,
+        "env_name": outcome.environment,
+    }
+    if outcome.warnings:
+        result["warnings"] = [warning.removeprefix("warning: ") for warning in outcome.warnings]
+    return result
 
 
 def redact(value: Any, secrets: Iterable[str]) -> Any:

@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, Torrust deployer contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The verb ``list`` for playbooks (documented in plugins/modules/list.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ansible.utils.vars import load_extra_vars
+
+from ansible_collections.torrust.deployer.plugins.plugin_utils import _show
+from ansible_collections.torrust.deployer.plugins.plugin_utils._action import DeployerAction, outcome_result
+from ansible_collections.torrust.deployer.plugins.plugin_utils._extra_vars import refuse_misspelt
+
+
+class ActionModule(DeployerAction):
+    """Runs on the controller and never connects to a host."""
+
+    SPEC: ClassVar[Mapping[str, Any]] = {}
+
+    def act(self, arguments: dict[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        refuse_misspelt("list", load_extra_vars(self._loader))
+        return outcome_result(_show.list_all(self.store))
