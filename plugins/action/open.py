@@ -44,21 +44,21 @@ class ActionModule(DeployerAction):
         verb = arguments["verb"]
         refuse_misspelt(verb, load_extra_vars(self._loader))
         name = arguments["env_name"] or _name_in(arguments["env_file"], verb)
-        nested, interrupted = False, None
-        if arguments["exclusive"] and not self.check_mode:
-            begun = _operation.begin(self.store, name, verb, take_over=arguments["take_over"])
-            record, nested, interrupted = begun.record, begun.nested, begun.interrupted
-        else:
-            record = self.store.load(name)
-        environment = from_document(record.environment)
-        plan = make_plan(environment, catalogue())
+        working = arguments["exclusive"] and not self.check_mode
+        record = self.store.load(name)
         try:
             _require(arguments["needs"], record, check_mode=self.check_mode)
         except DeployerError as error:
-            if arguments["exclusive"] and not self.check_mode:
-                failure = Failure(error.code, error.message, error.next_step)
-                _operation.fail(self.store, name, failure)
+            # Only what this very run has open fails with it: a verb that is refused has not begun.
+            if working:
+                _operation.fail(self.store, name, Failure(error.code, error.message, error.next_step))
             raise
+        nested, interrupted = False, None
+        if working:
+            begun = _operation.begin(self.store, name, verb, take_over=arguments["take_over"])
+            record, nested, interrupted = begun.record, begun.nested, begun.interrupted
+        environment = from_document(record.environment)
+        plan = make_plan(environment, catalogue())
         return {
             "env_name": name,
             "workspace": str(self.workspace),
