@@ -6,21 +6,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import time
-from collections.abc import Mapping
-from typing import Any
-
-from ansible import context
-from ansible.plugins.callback import CallbackBase
-
-from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError, ExitCode
-from ansible_collections.torrust.deployer.plugins.plugin_utils._failure import from_result
-from ansible_collections.torrust.deployer.plugins.plugin_utils._live import Live
-from ansible_collections.torrust.deployer.plugins.plugin_utils._report import report
-
 DOCUMENTATION = r"""
 name: door
 type: stdout
@@ -45,6 +30,21 @@ options:
       - section: torrust_deployer
         key: output_format
 """
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError, ExitCode
+from ansible_collections.torrust.deployer.plugins.plugin_utils._failure import from_result
+from ansible_collections.torrust.deployer.plugins.plugin_utils._live import Live
+from ansible_collections.torrust.deployer.plugins.plugin_utils._report import report
 
 # What only arranges the steps.
 _NOT_STEPS = frozenset(

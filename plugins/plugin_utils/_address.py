@@ -49,21 +49,17 @@ class BindAddress:
 
 def parse_bind_address(text: str) -> BindAddress:
     """``a.b.c.d:port`` or ``[IPv6]:port``; ``ValueError`` says what is wrong."""
-    match = re.fullmatch(
-        r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[^:\[\]]*)):(?P<port>[0-9]{1,5})", text
-    )
+    match = re.fullmatch(r"(?:\[(?P<v6>[^\]]*)\]|(?P<v4>[^:\[\]]*)):(?P<port>[0-9]{1,5})", text)
     if not match:
         raise ValueError("must be IPv4:PORT or [IPv6]:PORT")
     try:
         ip: IPAddress = (
-            ipaddress.IPv6Address(match["v6"])
-            if match["v6"] is not None
-            else ipaddress.IPv4Address(match["v4"])
+            ipaddress.IPv6Address(match["v6"]) if match["v6"] is not None else ipaddress.IPv4Address(match["v4"])
         )
     except ValueError as error:
-        raise ValueError(
-            "must start with an IPv4 address or a bracketed IPv6 address"
-        ) from error
+        raise ValueError("must start with an IPv4 address or a bracketed IPv6 address") from error
+    if isinstance(ip, ipaddress.IPv6Address) and (ip.scope_id is not None or ip.ipv4_mapped is not None):
+        raise ValueError("must be an IPv6 address without an interface, and not an IPv4 address written as IPv6")
     port = int(match["port"])
     if port > 65535:
         raise ValueError("must end with a port from 1 to 65535")
@@ -73,13 +69,17 @@ def parse_bind_address(text: str) -> BindAddress:
 def is_domain(text: str) -> bool:
     """A DNS host name of at least two labels that is not an IP address."""
     labels = text.split(".")
-    if (
-        len(text) > 253
-        or len(labels) < 2
-        or not all(_LABEL.fullmatch(label) for label in labels)
-    ):
+    if len(text) > 253 or len(labels) < 2 or not all(_LABEL.fullmatch(label) for label in labels):
         return False
     return not labels[-1].isdigit()
+
+
+def is_host(text: str) -> bool:
+    """An IPv4 or IPv6 literal (no brackets, no port), or a host name of one label or more."""
+    if family_of(text) is not None:
+        return "%" not in text
+    labels = text.split(".")
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
 
 
 def bracketed(host: str) -> str:

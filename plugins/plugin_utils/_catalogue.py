@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 import yaml
+
 from ansible_collections.torrust.deployer.plugins.plugin_utils._collection import (
     collection_file,
 )
@@ -46,9 +47,7 @@ class Catalogue:
 
 
 def _read(name: str) -> dict[str, dict[str, Any]]:
-    loaded: dict[str, dict[str, Any]] = yaml.safe_load(
-        collection_file("catalogue", name).read_text(encoding="utf-8")
-    )
+    loaded: dict[str, dict[str, Any]] = yaml.safe_load(collection_file("catalogue", name).read_text(encoding="utf-8"))
     return loaded
 
 
@@ -66,9 +65,7 @@ def catalogue() -> Catalogue:
             for service, entry in _read("images.yml").items()
         },
         releases={
-            name: TrackerRelease(
-                name, entry["tag"], entry["schema"], frozenset(entry["features"])
-            )
+            name: TrackerRelease(name, entry["tag"], entry["schema"], frozenset(entry["features"]))
             for name, entry in _read("tracker-releases.yml").items()
         },
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import (
     DeployerError,
     ExitCode,
@@ -74,7 +75,8 @@ def load(path: Path) -> Any:
     """Read and parse an env file (``.json`` as JSON, everything else as YAML)."""
     retry = f"torrust-tracker-deployer validate --env-file {path}"
     try:
-        text = path.read_text(encoding="utf-8")
+        # Some editors begin a file with a byte order mark.
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise DeployerError(
             "env-file-not-found",

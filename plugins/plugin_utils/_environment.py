@@ -151,9 +151,7 @@ def check(data: Any, base: FilePath) -> Checked:
     if not errors(problems):
         filled = with_defaults(data)
         document = without_secrets(filled)
-        secrets = {
-            format_path(path): _at(filled, path) for path in secret_paths(filled)
-        }
+        secrets = {format_path(path): _at(filled, path) for path in secret_paths(filled)}
         archive = (document.get("images") or {}).get("archive")
         if archive is not None:
             document["images"]["archive"] = os.path.normpath(base / archive)
@@ -185,18 +183,11 @@ def from_document(document: Mapping[str, Any]) -> Environment:
     return Environment(
         name=identity["name"],
         description=identity.get("description") or "",
-        instance_name=identity.get("instance_name")
-        or default_instance_name(identity["name"]),
+        instance_name=identity.get("instance_name") or default_instance_name(identity["name"]),
         ssh=Ssh(**document["ssh_credentials"]),
         provider=ExistingProvider(address=provider.get("address"))
         if provider["provider"] == "existing"
-        else LxdProvider(
-            **{
-                key: value
-                for key, value in provider.items()
-                if key in LxdProvider.__annotations__
-            }
-        ),
+        else LxdProvider(**{key: value for key, value in provider.items() if key in LxdProvider.__annotations__}),
         tracker=Tracker(
             release=tracker["release"],
             database_driver=database["driver"],
@@ -207,9 +198,7 @@ def from_document(document: Mapping[str, Any]) -> Environment:
             announce_interval_min=policy.get("interval_min", 300),
             udp_trackers=_endpoints(tracker, "udp_trackers"),
             http_trackers=_endpoints(tracker, "http_trackers"),
-            http_api=_endpoint("http_api", tracker["http_api"])
-            if "http_api" in tracker
-            else None,
+            http_api=_endpoint("http_api", tracker["http_api"]) if "http_api" in tracker else None,
             health_check_api=_endpoint("health_check_api", health),
         ),
         image_archive=(document.get("images") or {}).get("archive"),
@@ -223,9 +212,7 @@ def from_document(document: Mapping[str, Any]) -> Environment:
 
 
 def _endpoints(tracker: Mapping[str, Any], key: str) -> tuple[Endpoint, ...]:
-    return tuple(
-        _endpoint(f"{key}[{index}]", entry) for index, entry in enumerate(tracker[key])
-    )
+    return tuple(_endpoint(f"{key}[{index}]", entry) for index, entry in enumerate(tracker[key]))
 
 
 def _endpoint(key: str, entry: Mapping[str, Any]) -> Endpoint:

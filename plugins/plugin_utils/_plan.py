@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -43,7 +43,7 @@ Kind = Literal["udp_tracker", "http_tracker", "http_api", "health_check_api"]
 Scope = Literal["public", "host", "container"]
 Protocol = Literal["udp", "tcp"]
 
-# Added to a listener's port for its second socket, on releases that cannot bind one port once per family.
+# Added to a listener's port where that one is taken already inside the container.
 _SECOND_SOCKET_OFFSET = 10000
 
 
@@ -277,29 +277,50 @@ def make_plan(environment: Environment, catalogue: Catalogue) -> Plan:
 # -- listeners ------------------------------------------------------------------------------------------------------
 
 
+class _ContainerPorts:
+    """Which ports are left inside the tracker's container, where every socket listens on all addresses.
+
+    So two listeners that share a port on different addresses of the host need different ports in there, and so do the
+    two sockets of one listener on a release that cannot bind a port once per family.
+    """
+
+    def __init__(self, asked: Iterable[tuple[Protocol, int]], *, per_family: bool) -> None:
+        self._asked = frozenset(asked)
+        self._per_family = per_family
+        self._open: set[tuple[Protocol, int, str]] = set()
+
+    def take(self, protocol: Protocol, port: int, *families: Family) -> int:
+        """``port`` if it is still free for a socket of these families, else another that nobody asks for."""
+        kinds = families if self._per_family else ("any",)
+        chosen = port
+        while self._taken(protocol, chosen, kinds, own=port):
+            chosen = chosen + _SECOND_SOCKET_OFFSET if chosen == port else chosen + 1
+            if chosen > 65535:
+                chosen = 1024
+        self._open.update((protocol, chosen, kind) for kind in kinds)
+        return chosen
+
+    def _taken(self, protocol: Protocol, port: int, kinds: Sequence[str], *, own: int) -> bool:
+        if port != own and (protocol, port) in self._asked:
+            return True
+        return any((protocol, port, kind) in self._open for kind in kinds)
+
+
 def _listeners(environment: Environment, release: TrackerRelease) -> Iterator[Listener]:
     tracker = environment.tracker
-    taken = {
-        (protocol, endpoint.bind.port)
-        for protocol, endpoints in (
-            ("udp", tracker.udp_trackers),
-            (
-                "tcp",
-                (
-                    *tracker.http_trackers,
-                    *filter(None, (tracker.http_api, tracker.health_check_api)),
-                ),
-            ),
-        )
-        for endpoint in endpoints
-    }
-    for endpoint in tracker.udp_trackers:
-        yield _published(endpoint, "udp_tracker", "udp", release, taken)
-    for endpoint in tracker.http_trackers:
-        yield _published(endpoint, "http_tracker", "tcp", release, taken)
-    if tracker.http_api:
-        yield _published(tracker.http_api, "http_api", "tcp", release, taken)
     health = tracker.health_check_api
+    tcp = [*tracker.http_trackers, *([tracker.http_api] if tracker.http_api else []), health]
+    asked: list[tuple[Protocol, int]] = [("udp", endpoint.bind.port) for endpoint in tracker.udp_trackers]
+    asked += [("tcp", endpoint.bind.port) for endpoint in tcp]
+    ports = _ContainerPorts(asked, per_family="ipv6_v6only" in release.features)
+    # It is reached at the port it asks for: the container's own health check knows no other.
+    ports.take("tcp", health.bind.port, "ipv4", "ipv6")
+    for endpoint in tracker.udp_trackers:
+        yield _published(endpoint, "udp_tracker", "udp", ports)
+    for endpoint in tracker.http_trackers:
+        yield _published(endpoint, "http_tracker", "tcp", ports)
+    if tracker.http_api:
+        yield _published(tracker.http_api, "http_api", "tcp", ports)
     yield Listener(
         id=health.key,
         kind="health_check_api",
@@ -319,10 +340,9 @@ def _published(
     endpoint: Endpoint,
     kind: Kind,
     protocol: Protocol,
-    release: TrackerRelease,
-    taken: set[tuple[str, int]],
+    ports: _ContainerPorts,
 ) -> Listener:
-    sockets = _sockets(endpoint.bind, kind, protocol, release, taken)
+    sockets = _sockets(endpoint.bind, kind, protocol, ports)
     return Listener(
         id=endpoint.key,
         kind=kind,
@@ -338,49 +358,28 @@ def _published(
     )
 
 
-def _sockets(
-    bind: BindAddress,
-    kind: Kind,
-    protocol: Protocol,
-    release: TrackerRelease,
-    taken: set[tuple[str, int]],
-) -> tuple[Socket, ...]:
+def _sockets(bind: BindAddress, kind: Kind, protocol: Protocol, ports: _ContainerPorts) -> tuple[Socket, ...]:
     """The sockets inside the container that serve every family the bind address asks for.
 
     A tracker must see IPv4 clients on an IPv4 socket, or it hands their addresses out in IPv6 form, which IPv4 clients
-    cannot use. So a dual-stack tracker listener is two sockets; where the release cannot bind a port once per family
-    the second socket gets a port of its own inside the container. The API has one socket and introduces nobody.
+    cannot use. So a dual-stack tracker listener is two sockets. The API has one socket and introduces nobody.
     """
-    port = bind.port
-    if bind.families == ("ipv4",):
-        return (Socket(f"0.0.0.0:{port}", port, "ipv4"),)
-    if bind.families == ("ipv6",):
-        return (Socket(f"[::]:{port}", port, "ipv6"),)
-    if kind == "http_api":
+    if kind == "http_api" and len(bind.families) == 2:
+        port = ports.take(protocol, bind.port, "ipv4", "ipv6")
         return (Socket(f"[::]:{port}", port, "both"),)
-    second = port if "ipv6_v6only" in release.features else _free_port(protocol, port, taken)
-    return (
-        Socket(f"0.0.0.0:{port}", port, "ipv4"),
-        Socket(f"[::]:{second}", second, "ipv6"),
-    )
+    return tuple(_socket(family, ports.take(protocol, bind.port, family)) for family in bind.families)
 
 
-def _free_port(protocol: Protocol, port: int, taken: set[tuple[str, int]]) -> int:
-    candidate = port + _SECOND_SOCKET_OFFSET
-    while candidate > 65535 or (protocol, candidate) in taken:
-        candidate = candidate + 1 if candidate < 65535 else 1024
-    taken.add((protocol, candidate))
-    return candidate
+def _socket(family: Family, port: int) -> Socket:
+    return Socket(f"{'0.0.0.0' if family == 'ipv4' else '[::]'}:{port}", port, family)
 
 
 def _publications(bind: BindAddress, protocol: Protocol, sockets: Sequence[Socket]) -> Iterator[Publication]:
     for family in bind.families:
-        socket = next(socket for socket in sockets if socket.family in (family, "both"))
-        if bind.is_any:
-            address = "0.0.0.0" if family == "ipv4" else "::"
-        else:
-            address = str(bind.ip)
-        yield Publication(address, bind.port, socket.port, protocol, family)
+        address = ("0.0.0.0" if family == "ipv4" else "::") if bind.is_any else str(bind.ip)
+        for socket in sockets:
+            if socket.family in (family, "both"):
+                yield Publication(address, bind.port, socket.port, protocol, family)
 
 
 def _health_socket(bind: BindAddress) -> Socket:

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.torrust.deployer.plugins.plugin_utils._address import (
     is_domain,
+    is_host,
     parse_bind_address,
 )
 from ansible_collections.torrust.deployer.plugins.plugin_utils._catalogue import (
@@ -37,9 +38,7 @@ from ansible_collections.torrust.deployer.plugins.plugin_utils._schema import (
 )
 
 PLACEHOLDER = "REPLACE_WITH_"
-DEFAULT_SECRETS = frozenset(
-    {"MyAccessToken", "admin", "password", "changeme", "secret"}
-)
+DEFAULT_SECRETS = frozenset({"MyAccessToken", "admin", "password", "changeme", "secret"})
 MINIMUM_SECRET_LENGTH = 16
 
 # Sections of the env file that upstream knows and this release cannot deploy yet: (path, value or None for any).
@@ -86,9 +85,7 @@ def text_rules(data: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def _walk(
-    value: Any, node: Mapping[str, Any], path: Path
-) -> Iterator[tuple[Path, Mapping[str, Any], Any]]:
+def _walk(value: Any, node: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any], Any]]:
     for variant in variants(node, value):
         yield path, variant, value
         if isinstance(value, list):
@@ -132,9 +129,7 @@ def _not_yet(data: Mapping[str, Any]) -> Iterator[Problem]:
                 "not-yet",
                 path,
                 f"{'.'.join(map(str, path)) if refused is None else refused} cannot be deployed by this release yet",
-                "remove the section"
-                if refused is None
-                else "see the README for what can be deployed today",
+                "remove the section" if refused is None else "see the README for what can be deployed today",
             )
 
 
@@ -142,7 +137,7 @@ Rule = Callable[[Environment, Mapping[str, Any]], Iterator[Problem]]
 
 
 def rules(environment: Environment, secrets: Mapping[str, Any]) -> list[Problem]:
-    """All rules on an Environment; ``secrets`` maps their paths to their sources (literals are looked at, never shown)."""
+    """All rules on an Environment. ``secrets``: their sources by path (literals are looked at, never shown)."""
     return [problem for rule in _RULES for problem in rule(environment, secrets)]
 
 
@@ -158,9 +153,7 @@ def _endpoints(environment: Environment) -> Iterator[tuple[Path, str, Endpoint]]
     yield ("tracker", "health_check_api"), "tcp", tracker.health_check_api
 
 
-def instance_name_length(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def instance_name_length(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """A provider takes at most 63 characters; only the generated name can be longer."""
     if len(environment.instance_name) > 63:
         yield Problem(
@@ -172,9 +165,7 @@ def instance_name_length(
         )
 
 
-def port_clashes(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def port_clashes(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """Two sockets of one protocol that cannot both be had, over all services, address families and SSH."""
     seen: list[tuple[str, str, Endpoint]] = []
     for path, protocol, endpoint in _endpoints(environment):
@@ -190,11 +181,7 @@ def port_clashes(
                 )
         seen.append((name, protocol, endpoint))
         container_only = endpoint.key == "health_check_api"
-        if (
-            protocol == "tcp"
-            and not container_only
-            and endpoint.bind.port == environment.ssh.port
-        ):
+        if protocol == "tcp" and not container_only and endpoint.bind.port == environment.ssh.port:
             yield Problem(
                 "port-clash",
                 (*path, "bind_address"),
@@ -204,9 +191,7 @@ def port_clashes(
             )
 
 
-def duplicate_domains(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def duplicate_domains(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """One name can stand for one HTTPS site only."""
     seen: dict[str, str] = {}
     for path, _protocol, endpoint in _endpoints(environment):
@@ -222,9 +207,7 @@ def duplicate_domains(
                 )
 
 
-def tls_rules(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def tls_rules(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """TLS needs a name, a bind address that the proxy reaches, and the https section."""
     for path, _protocol, endpoint in _endpoints(environment):
         if not endpoint.tls:
@@ -253,9 +236,7 @@ def tls_rules(
         )
 
 
-def reachability(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def reachability(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """A tracker that no client can reach is legal but hardly meant."""
     tracker = environment.tracker
     if not tracker.udp_trackers and not tracker.http_trackers:
@@ -267,10 +248,7 @@ def reachability(
             severity="warning",
         )
     for path, _protocol, endpoint in _endpoints(environment):
-        if (
-            endpoint.key.startswith(("udp_trackers", "http_trackers"))
-            and endpoint.bind.ip.is_loopback
-        ):
+        if endpoint.key.startswith(("udp_trackers", "http_trackers")) and endpoint.bind.ip.is_loopback:
             yield Problem(
                 "loopback-tracker",
                 (*path, "bind_address"),
@@ -281,9 +259,7 @@ def reachability(
             )
 
 
-def release_features(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def release_features(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """The release must exist and be able to do what is asked."""
     releases = catalogue().releases
     asked = environment.tracker.release
@@ -297,9 +273,7 @@ def release_features(
         )
 
 
-def weak_secrets(
-    _environment: Environment, secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def weak_secrets(_environment: Environment, secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """A well-known or short literal is legal and unwise."""
     for path, source in secrets.items():
         parts: Path = tuple(path.split("."))
@@ -321,9 +295,7 @@ def weak_secrets(
             )
 
 
-def public_api(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def public_api(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """An API without TLS sends its token in clear."""
     api = environment.tracker.http_api
     if api and not api.tls and not api.bind.ip.is_loopback:
@@ -337,9 +309,7 @@ def public_api(
         )
 
 
-def key_files(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def key_files(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """Keys may be elsewhere (an agent, another controller): a missing one is a warning until an operation needs it."""
     for key, path in (
         ("private_key_path", environment.ssh.private_key_path),
@@ -356,9 +326,7 @@ def key_files(
             )
 
 
-def archive_directory(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def archive_directory(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """An image archive directory holds an ``index.json``."""
     archive = environment.image_archive
     if archive and not os.path.isfile(os.path.join(archive, "index.json")):
@@ -372,16 +340,10 @@ def archive_directory(
         )
 
 
-def existing_address(
-    environment: Environment, _secrets: Mapping[str, Any]
-) -> Iterator[Problem]:
+def existing_address(environment: Environment, _secrets: Mapping[str, Any]) -> Iterator[Problem]:
     """An address is an IP literal without brackets or a host name."""
     provider = environment.provider
-    if (
-        isinstance(provider, ExistingProvider)
-        and provider.address
-        and any(c in provider.address for c in " /[]@")
-    ):
+    if isinstance(provider, ExistingProvider) and provider.address and not is_host(provider.address):
         yield Problem(
             "bad-address",
             ("provider", "address"),

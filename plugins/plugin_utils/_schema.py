@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -14,13 +15,20 @@ from typing import Any
 from ansible_collections.torrust.deployer.plugins.plugin_utils._collection import (
     collection_file,
 )
+from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError
 from ansible_collections.torrust.deployer.plugins.plugin_utils._problems import (
     Path,
     Problem,
     did_you_mean,
 )
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import ValidationError
+
+try:
+    from jsonschema import Draft202012Validator, validators
+    from jsonschema.exceptions import ValidationError
+except ImportError as error:
+    _MISSING: ImportError | None = error
+else:
+    _MISSING = None
 
 _TYPE_NAMES = {
     "object": "a mapping",
@@ -33,10 +41,9 @@ _TYPE_NAMES = {
 
 # Keys that people write because some documentation shows them; what to write instead.
 _KNOWN_MISTAKES = {
-    (
-        "caddy",
-    ): "write an https section (admin_email), and a domain with use_tls_proxy: true on each service to serve over HTTPS",
-    ("tls",): "write domain and use_tls_proxy: true",
+    "caddy": "write an https section (admin_email), and domain with use_tls_proxy: true on each service to serve over "
+    "HTTPS",
+    "tls": "write domain and use_tls_proxy: true",
 }
 
 
@@ -49,8 +56,37 @@ def schema() -> dict[str, Any]:
 
 
 @cache
+def _dialect() -> type[Draft202012Validator]:
+    """JSON Schema as JSON and JavaScript mean it, where Python means something else.
+
+    ``$`` is the very end of the text, not the place before a last line break; 22.0 is not a whole number.
+    """
+    if _MISSING is not None:
+        raise DeployerError(
+            "library-missing",
+            "The Python library jsonschema is not installed where Ansible runs.",
+            cause=str(_MISSING),
+            next_step="pip install jsonschema (into the Python that runs Ansible), then run the same command again",
+        ) from _MISSING
+    integers = Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _checker, value: isinstance(value, int) and not isinstance(value, bool)
+    )
+    dialect: type[Draft202012Validator] = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, {"pattern": _pattern}, type_checker=integers
+    )
+    return dialect
+
+
+def _pattern(
+    _validator: Draft202012Validator, pattern: str, value: Any, _node: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    if isinstance(value, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), value):
+        yield ValidationError(f"does not match {pattern}")
+
+
+@cache
 def _validator() -> Draft202012Validator:
-    return Draft202012Validator(schema())
+    return _dialect()(schema())
 
 
 def _resolve(node: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,7 +104,7 @@ def variants(node: Mapping[str, Any], value: Any) -> Iterator[dict[str, Any]]:
     resolved = _resolve(node)
     yield resolved
     for branch in resolved.get("allOf", ()):
-        condition = Draft202012Validator(branch["if"])
+        condition = _dialect()(branch["if"])
         if condition.is_valid(value):
             yield _resolve(branch["then"])
 
@@ -79,7 +115,8 @@ def _show(error: ValidationError) -> str:
     )
     if secret or error.validator in ("required", "additionalProperties") or isinstance(error.instance, (dict, list)):
         return ""
-    return json.dumps(error.instance, ensure_ascii=False)
+    # YAML knows more types than JSON, such as dates.
+    return json.dumps(error.instance, ensure_ascii=False, default=str)
 
 
 def _problem(error: ValidationError) -> Iterator[Problem]:
@@ -92,7 +129,7 @@ def _problem(error: ValidationError) -> Iterator[Problem]:
         known = list(node.get("properties", {}))
         for key in instance:
             if key not in known:
-                advice = _KNOWN_MISTAKES.get((key,)) or f"remove it or write one of: {', '.join(known)}"
+                advice = _KNOWN_MISTAKES.get(key) or f"remove it or write one of: {', '.join(known)}"
                 yield Problem(
                     "unknown-key",
                     (*path, key),
@@ -153,8 +190,7 @@ def violations(data: Any) -> list[Problem]:
 
 def with_defaults(data: Mapping[str, Any]) -> dict[str, Any]:
     """A copy of valid data in which every absent key that has a default stands, and nulls of optional keys are gone."""
-    filled = _fill(schema(), data)
-    assert isinstance(filled, dict)
+    filled: dict[str, Any] = _fill(schema(), data)
     return filled
 
 

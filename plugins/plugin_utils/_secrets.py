@@ -25,7 +25,20 @@ def read(sources: Mapping[str, Any], base: Path, environ: Mapping[str, str]) -> 
 
     Raises ``secret-unavailable`` for the first one that cannot be read; the message names the source, never a value.
     """
-    return {path: _read(path, source, base, environ) for path, source in sources.items()}
+    return {path: _checked(path, _read(path, source, base, environ)) for path, source in sources.items()}
+
+
+def _checked(path: str, value: str) -> str:
+    """No format that a secret lands in can hold these; the file of a container's variables least of all."""
+    if any(character in value for character in "\n\r\0"):
+        raise DeployerError(
+            "bad-secret",
+            f"The secret {path} has a line break or a NUL in it.",
+            where=path,
+            next_step="choose another one on one line, then run the same command again",
+            exit_code=ExitCode.INVALID_ENVIRONMENT,
+        )
+    return value
 
 
 def _read(path: str, source: Any, base: Path, environ: Mapping[str, str]) -> str:
