@@ -36,7 +36,13 @@ def _up(names: Sequence[str]) -> None:
 
 def _status(as_json: bool) -> None:
     rows = [
-        {"part": part.name, "up": part.is_up(), "detail": part.detail(), "stand_in": part.stand_in or None, "needs": list(part.needs)}
+        {
+            "part": part.name,
+            "up": part.is_up(),
+            "detail": part.detail(),
+            "stand_in": part.stand_in or None,
+            "needs": list(part.needs),
+        }
         for part in ALL
     ]
     if as_json:
@@ -60,7 +66,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns 0, 1 when a part fails, 2 for wrong words, 130 when interrupted."""
-    parser = argparse.ArgumentParser(prog="lab", description="The lab: OpenTofu, LXD, Docker, images and guests on this machine.")
+    parser = argparse.ArgumentParser(
+        prog="lab", description="OpenTofu, LXD, Docker, images and guests on this machine."
+    )
     verbs = parser.add_subparsers(dest="verb", required=True)
     verb = verbs.add_parser("up", help="bring up the lab, or some parts and what they need")
     verb.add_argument("part", nargs="*", help=", ".join(part.name for part in ALL))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -55,7 +56,13 @@ class Daemon:
             return None
         return int(record["pid"]) if started_at(record["pid"]) == record["started"] else None
 
-    def start(self, command: Sequence[str | Path], ready: Callable[[], bool], log: Log, env: Mapping[str, str] | None = None) -> None:
+    def was_started(self) -> bool:
+        """Tell whether the lab started the daemon and has not ended it; it may have died since."""
+        return self._record.exists()
+
+    def start(
+        self, command: Sequence[str | Path], ready: Callable[[], bool], log: Log, env: Mapping[str, str] | None = None
+    ) -> None:
         """Start the daemon in a session of its own and wait until it answers.
 
         :raises LabError: when it ends, or does not answer within a minute.
@@ -65,7 +72,12 @@ class Daemon:
         log.write("$ " + " ".join(words))
         with log.path.open("ab") as stream:
             process = subprocess.Popen(
-                words, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True
+                words,
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
             )
         aside = self._record.with_suffix(".aside")
         aside.write_text(json.dumps({"pid": process.pid, "started": started_at(process.pid)}))
@@ -95,9 +107,7 @@ class Daemon:
 
     @staticmethod
     def _gone(pid: int) -> bool:
-        try:
-            # When this very process is the parent, the ended child must be collected to be gone.
+        # When this very process is the parent, the ended child must be collected to be gone.
+        with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            pass
         return started_at(pid) is None

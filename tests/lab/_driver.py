@@ -106,7 +106,8 @@ def up(parts: Sequence[Part], say: Say, workers: int = (os.cpu_count() or 1) + 1
                         note(f"{part.name} is up ({time.monotonic() - since:.0f} s)")
                     if not finished:
                         now = time.monotonic()
-                        note("still at " + ", ".join(f"{part.name} ({now - since:.0f} s)" for part, since in running.values()))
+                        at = ", ".join(f"{part.name} ({now - since:.0f} s)" for part, since in running.values())
+                        note(f"still at {at}")
             except BaseException:
                 stop_all()
                 raise

@@ -13,6 +13,9 @@ from typing import Any
 from . import _paths
 from ._process import LabError, output
 
+LXC = ("lxc", "--force-local")
+LXC_ENVIRONMENT = {"LXD_CONF": str(_paths.CACHE / "lxc"), "LXD_DIR": str(_paths.LXD_SOCKET.parent)}
+
 
 class _UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
@@ -40,7 +43,7 @@ def lxc(*arguments: str, stdin: str | None = None) -> str:
 
     :raises LabError: with the client's own message.
     """
-    return output(["lxc", "--force-local", *arguments], env={"LXD_CONF": str(_paths.CACHE / "lxc"), "LXD_DIR": str(_paths.LXD_SOCKET.parent)}, stdin=stdin)
+    return output([*LXC, *arguments], env=LXC_ENVIRONMENT, stdin=stdin)
 
 
 def image_recipe(alias: str) -> str | None:
@@ -56,12 +59,14 @@ def guests() -> list[str]:
     return [name for name in names if name.startswith(_paths.GUEST_PREFIX)]
 
 
-def delete_guest(name: str) -> None:
+def delete_guest(name: str, *, anywhere: bool = False) -> None:
     """Delete a guest of the lab, running or not; one that is not there is fine.
+
+    With ``anywhere``, a guest of any name: for what others put on the lab's own network.
 
     :raises LabError: for a name that is not the lab's.
     """
-    if not name.startswith(_paths.GUEST_PREFIX):
+    if not anywhere and not name.startswith(_paths.GUEST_PREFIX):
         raise LabError(f"not a guest of the lab: {name!r} (its guests are named {_paths.GUEST_PREFIX}*)")
     if get(f"instances/{name}") is not None:
         lxc("delete", "--force", name)

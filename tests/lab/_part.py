@@ -18,7 +18,10 @@ from ._process import Log
 
 
 def digest(inputs: Iterable[str | bytes | Path]) -> str:
-    """Return twelve hex digits that stand for a recipe: text as it is; for a path, every file in it by name and content."""
+    """Return twelve hex digits that stand for a recipe.
+
+    Text counts as it is; a path by the names and contents of all files in it.
+    """
     total = hashlib.sha256()
 
     def feed(data: bytes) -> None:
@@ -27,7 +30,8 @@ def digest(inputs: Iterable[str | bytes | Path]) -> str:
 
     for one in inputs:
         if isinstance(one, Path):
-            files = [one] if one.is_file() else sorted(p for p in one.rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+            below = (path for path in one.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+            files = [one] if one.is_file() else sorted(below)
             for file in files:
                 feed(str(file.relative_to(one.parent)).encode())
                 feed(file.read_bytes())
@@ -57,7 +61,7 @@ class Part(ABC):
         :raises LabError: when that fails.
         """
 
-    def down(self, log: Log) -> None:
+    def down(self, log: Log) -> None:  # noqa: B027 - most parts leave nothing outside the cache
         """Undo what ``build`` left on the machine outside the cache."""
 
     def detail(self) -> str:

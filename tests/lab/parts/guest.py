@@ -13,8 +13,8 @@ from .._process import Log
 
 SUITE = "trixie"
 _INCLUDE = (
-    *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "cloud-init", "ifupdown", "isc-dhcp-client"),
-    *("netbase", "iputils-ping", "curl", "locales", "ca-certificates", "iproute2", "python3-apt"),
+    *("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "python3", "python3-apt", "cloud-init", "locales"),
+    *("netbase", "ifupdown", "isc-dhcp-client", "iproute2", "iputils-ping", "curl", "ca-certificates"),
 )
 _METADATA = """architecture: x86_64
 creation_date: 1
@@ -39,6 +39,13 @@ class Guest(Artifact):
 
     def make(self, target: Path, work: Path, log: Log) -> None:
         """Bootstrap the system. Not compressed: that would take longer than everything else."""
-        log.run(["nice", "-n", "5", "mmdebstrap", "--variant=apt", f"--include={','.join(_INCLUDE)}", SUITE, target / "rootfs.tar"])
+        bootstrap: list[str | Path] = [
+            "mmdebstrap",
+            "--variant=apt",
+            f"--include={','.join(_INCLUDE)}",
+            SUITE,
+            target / "rootfs.tar",
+        ]
+        log.run(["nice", "-n", "5", *bootstrap])
         (work / "metadata.yaml").write_text(_METADATA.format(recipe=self.hash))
         log.run(["tar", "--create", f"--directory={work}", f"--file={target / 'metadata.tar'}", "metadata.yaml"])

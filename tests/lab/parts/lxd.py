@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
+from pathlib import Path
+from typing import Any
 
+from .. import _leftovers as leftovers
 from .. import _paths
 from .._daemon import Daemon
-from .._lxd import delete_guest, get, guests, lxc
+from .._lxd import LXC_ENVIRONMENT, delete_guest, get, guests, lxc
 from .._part import Part
 from .._process import LabError, Log, output
 
@@ -20,9 +22,15 @@ _DEVICES = {
     "root": {"type": "disk", "path": "/", "pool": _paths.POOL},
     "eth0": {"type": "nic", "name": "eth0", "network": _paths.BRIDGE},
 }
-_NETWORK = {"ipv4.address": _paths.IPV4, "ipv4.nat": "true", "ipv6.address": _paths.IPV6, "ipv6.nat": "true"}
-# What the lab itself made in an LXD that may be somebody's own. Kept with LXD's data, not with the running daemons.
-_MADE = _paths.CACHE / "lxd-made.json"
+# On the network itself: the LXD may be somebody's own, and so may be a network of this name.
+_MARK = "user.torrust-lab"
+_NETWORK = {
+    "ipv4.address": _paths.IPV4,
+    "ipv4.nat": "true",
+    "ipv6.address": _paths.IPV6,
+    "ipv6.nat": "true",
+    _MARK: "made",
+}
 
 
 class Lxd(Part):
@@ -48,17 +56,13 @@ class Lxd(Part):
     def build(self, log: Log) -> None:
         """Start the daemon unless one answers, and add what is missing."""
         if get("") is None:
-            log_file = _paths.LOGS / "lxd-daemon.log"
-            Daemon("lxd").start(
-                ["lxd", "--group", "root", "--logfile", log_file], lambda: get("") is not None, log, {"LXD_DIR": str(_paths.LXD_SOCKET.parent)}
-            )
-        made = self._made()
+            command: list[str | Path] = ["lxd", "--group", "root", "--logfile", _paths.LOGS / "lxd-daemon.log"]
+            Daemon("lxd").start(command, self._answers, log, LXC_ENVIRONMENT)
         if get(f"storage-pools/{_paths.POOL}") is None:
             lxc("storage", "create", _paths.POOL, "dir")
         network = get(f"networks/{_paths.BRIDGE}")
         if network is None:
             lxc("network", "create", _paths.BRIDGE, *(f"{key}={value}" for key, value in _NETWORK.items()))
-            made.add("network")
         elif network["config"].get("ipv4.address") != _paths.IPV4:
             raise LabError(f"LXD has a network {_paths.BRIDGE} that is not the lab's: its address is not {_paths.IPV4}")
         devices = get("profiles/default")["devices"]
@@ -66,20 +70,12 @@ class Lxd(Part):
             if name not in devices:
                 settings = [f"{key}={value}" for key, value in device.items() if key != "type"]
                 lxc("profile", "device", "add", "default", name, device["type"], *settings)
-                made.add(name)
-        self._remember(made)
         for rule in self._missing_rules():
             output([rule[0], "-I", *rule[1:]])
 
     @staticmethod
-    def _made() -> set[str]:
-        return set(json.loads(_MADE.read_text())) if _MADE.exists() else set()
-
-    @staticmethod
-    def _remember(made: set[str]) -> None:
-        aside = _MADE.with_suffix(".aside")
-        aside.write_text(json.dumps(sorted(made)))
-        aside.replace(_MADE)
+    def _answers() -> bool:
+        return get("") is not None
 
     @staticmethod
     def _rules() -> list[list[str]]:
@@ -88,36 +84,59 @@ class Lxd(Part):
         return [
             [tool, "DOCKER-USER", direction, _paths.BRIDGE, *comment, "-j", "ACCEPT"]
             for tool in ("iptables", "ip6tables")
-            if subprocess.run([tool, "-S", "DOCKER-USER"], capture_output=True, check=False).returncode == 0
+            if shutil.which(tool)
+            and subprocess.run([tool, "-S", "DOCKER-USER"], capture_output=True, check=False).returncode == 0
             for direction in ("-i", "-o")
         ]
 
-    def _missing_rules(self) -> list[list[str]]:
-        return [r for r in self._rules() if subprocess.run([r[0], "-C", *r[1:]], capture_output=True, check=False).returncode != 0]
+    @classmethod
+    def _missing_rules(cls) -> list[list[str]]:
+        def is_set(rule: list[str]) -> bool:
+            return subprocess.run([rule[0], "-C", *rule[1:]], capture_output=True, check=False).returncode == 0
+
+        return [rule for rule in cls._rules() if not is_set(rule)]
 
     def down(self, log: Log) -> None:
-        """Delete the guests, let LXD itself take its network apart, end the daemon if it is the lab's."""
-        if get("") is not None:
-            for guest in guests():
-                delete_guest(guest)
-            made = self._made()
-            for device in made & _DEVICES.keys():
-                if device == "eth0":  # the storage stays, and so does its device
-                    lxc("profile", "device", "remove", "default", device)
-                    made.discard(device)
-            if "network" in made:
-                # By LXD, which knows its bridge, its dnsmasq and its rules in each table.
-                lxc("network", "delete", _paths.BRIDGE)
-                made.discard("network")
-            self._remember(made)
-        if shutil.which("iptables"):
-            for rule in self._rules():
-                if rule not in self._missing_rules():
-                    output([rule[0], "-D", *rule[1:]])
+        """Delete the guests and the network, end the daemon if it is the lab's, sweep up what it left."""
         daemon = Daemon("lxd")
-        if daemon.pid() is not None:
+        network = get(f"networks/{_paths.BRIDGE}")
+        ours = _MARK in network["config"] if network else daemon.was_started()
+        for guest in guests():
+            delete_guest(guest)
+        if network and ours:
+            self._delete_users(network)
+            self._delete_network(log)
+        for rule in self._rules():
+            if rule not in self._missing_rules():
+                output([rule[0], "-D", *rule[1:]])
+        if daemon.was_started():
             daemon.stop(signal.SIGPWR)
             self._unmount(log)
+        if ours:
+            leftovers.sweep_bridge(_paths.BRIDGE, log)
+
+    @staticmethod
+    def _delete_network(log: Log) -> None:
+        """Let LXD take its network apart. LXD 5.0 fails at a chain that it has not emptied; once swept, it can."""
+        try:
+            lxc("network", "delete", _paths.BRIDGE)
+        except LabError as error:
+            log.write(str(error))
+            leftovers.sweep_bridge(_paths.BRIDGE, log)
+            if get(f"networks/{_paths.BRIDGE}") is not None:
+                lxc("network", "delete", _paths.BRIDGE)
+
+    @staticmethod
+    def _delete_users(network: dict[str, Any]) -> None:
+        """Take the network away from all that uses it: guests and profiles of deployments, the default profile."""
+        users = [path.partition("?")[0].split("/")[2:] for path in network["used_by"]]
+        for kind, name in sorted((user[0], user[1]) for user in users):  # instances before profiles
+            if kind == "instances":
+                delete_guest(name, anywhere=True)
+            elif name == "default":
+                lxc("profile", "device", "remove", name, "eth0")
+            else:
+                lxc("profile", "delete", name)
 
     @staticmethod
     def _unmount(log: Log) -> None:
@@ -130,4 +149,5 @@ class Lxd(Part):
     def detail(self) -> str:
         """Return version and addresses."""
         server = get("")
-        return f"LXD {server['environment']['server_version']}, {_paths.BRIDGE} {_paths.IPV4} {_paths.IPV6}" if server else "not running"
+        version = server["environment"]["server_version"] if server else "not running"
+        return f"LXD {version}, {_paths.BRIDGE} {_paths.IPV4} {_paths.IPV6}"

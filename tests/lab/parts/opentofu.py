@@ -14,6 +14,7 @@ from .._part import Artifact
 from .._process import LabError, Log
 
 _GO_MOD = _paths.HERE / "recipes" / "opentofu" / "go.mod"
+_PROGRAM = "github.com/opentofu/opentofu/cmd/tofu"
 # Without this the program calls itself a development build.
 _FLAGS = "-s -w -X github.com/opentofu/opentofu/version.dev=no"
 
@@ -35,7 +36,7 @@ class OpenTofu(Artifact):
             raise LabError("no go on PATH: OpenTofu is compiled. Install Go 1.26 or later")
         shutil.copy(_GO_MOD, work / "go.mod")
         log.run(
-            ["nice", "-n", "5", go, "build", "-trimpath", "-ldflags", _FLAGS, "-o", target / "tofu", "github.com/opentofu/opentofu/cmd/tofu"],
+            ["nice", "-n", "5", go, "build", "-trimpath", "-ldflags", _FLAGS, "-o", target / "tofu", _PROGRAM],
             cwd=work,
             # The sums of the modules are checked against the public log; there is no go.sum to keep in step.
             env={"CGO_ENABLED": "0", "GOFLAGS": "-mod=mod -buildvcs=false", "GOWORK": "off"},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import _paths
 from .._daemon import wait_until
-from .._lxd import delete_guest, get, lxc
+from .._lxd import LXC, LXC_ENVIRONMENT, delete_guest, get, lxc
 from .._part import Artifact
 from .._process import Log
 from .guest import Guest
@@ -70,10 +70,11 @@ class Prepared(Artifact):
                 log.write(f"loading {entry['archive']}")
                 archive = Images().directory / entry["archive"]
                 lxc("file", "push", str(archive), f"{_NAME}/tmp/{archive.name}")
-                self._inside(f"set -e; zstd --decompress --stdout /tmp/{archive.name} | docker load; rm /tmp/{archive.name}", log)
+                self._inside(f"set -e; zstd -dc /tmp/{archive.name} | docker load; rm /tmp/{archive.name}", log)
             self._inside(_FORGET, log)
             lxc("stop", "--force", _NAME)
-            lxc("publish", _NAME, "--alias", _NAME, "--compression", "none", f"lab.recipe={self.hash}", "description=Debian 13 with Docker (made by tests/lab)")
+            properties = (f"lab.recipe={self.hash}", "description=Debian 13 with Docker (made by tests/lab)")
+            lxc("publish", _NAME, "--alias", _NAME, "--compression", "none", *properties)
             lxc("image", "export", _NAME, str(target / "image"))
             lxc("image", "delete", _NAME)
         finally:
@@ -82,8 +83,9 @@ class Prepared(Artifact):
     @staticmethod
     def _has_address() -> bool:
         network = (get(f"instances/{_NAME}/state") or {}).get("network") or {}
-        return any(one["family"] == "inet" and one["scope"] == "global" for one in network.get("eth0", {}).get("addresses", []))
+        addresses = network.get("eth0", {}).get("addresses", [])
+        return any(one["family"] == "inet" and one["scope"] == "global" for one in addresses)
 
     @staticmethod
     def _inside(script: str, log: Log) -> None:
-        log.run(["lxc", "--force-local", "exec", _NAME, "--", "sh", "-c", script], env={"LXD_CONF": str(_paths.CACHE / "lxc")})
+        log.run([*LXC, "exec", _NAME, "--", "sh", "-c", script], env=LXC_ENVIRONMENT)

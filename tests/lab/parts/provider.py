@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -22,8 +23,12 @@ SOURCE = "terraform-lxd/lxd"
 # The real version whose schema it follows; what comes after the plus sign appears in `tofu init`.
 VERSION = "3.0.2+lab.standin"
 _CODE = _paths.HERE / "provider"
+# Its checksum goes into the lock file of every workspace, so it is the same for each version of the code.
 _WRAPPER = """#!/bin/sh
 # Written by tests/lab. OpenTofu starts this in place of the real provider.
+exec "$(dirname "$(readlink -f "$0")")/../../../../../../start"
+"""
+_START = """#!/bin/sh
 # A home of its own: the library keeps a certificate there, and the caller's may not be writable.
 export HOME='{home}' PYTHONDONTWRITEBYTECODE=1
 exec '{python}' '{main}'
@@ -48,7 +53,7 @@ class Provider(Artifact):
 
     def recipe(self) -> Iterable[str | bytes | Path]:
         """Return the code, and what it is started with and by."""
-        return (_CODE, _WRAPPER, _SETTINGS, VERSION, ProviderPython().hash, OpenTofu().hash)
+        return (_CODE, _WRAPPER, _START, _SETTINGS, VERSION, ProviderPython().hash, OpenTofu().hash)
 
     @property
     def settings(self) -> Path:
@@ -63,19 +68,26 @@ class Provider(Artifact):
         machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
         place = target / "mirror" / self._address(work) / VERSION / f"linux_{machine}"
         place.mkdir(parents=True)
-        # Nothing but the wrapper may lie in the mirror: its directory's checksum goes into the lock file.
-        wrapper = place / f"terraform-provider-lxd_v{VERSION}"
-        wrapper.write_text(
-            _WRAPPER.format(home=final / "home", python=ProviderPython().directory / "bin" / "python", main=final / "code" / "main.py")
+        # Nothing but the wrapper may lie in the mirror: the checksum is that of the directory.
+        python = ProviderPython().directory / "bin" / "python"
+        self._script(place / f"terraform-provider-lxd_v{VERSION}", _WRAPPER)
+        self._script(
+            target / "start", _START.format(home=final / "home", python=python, main=final / "code" / "main.py")
         )
-        wrapper.chmod(0o755)
         (target / "tofurc").write_text(_SETTINGS.format(mirror=final / "mirror"))
+
+    @staticmethod
+    def _script(path: Path, text: str) -> None:
+        path.write_text(text)
+        path.chmod(0o755)
 
     @staticmethod
     def _address(work: Path) -> str:
         """Ask OpenTofu for the provider's full address: which host a short one means is the program's own choice."""
-        (work / "main.tf").write_text(f'terraform {{\n  required_providers {{\n    lxd = {{ source = "{SOURCE}" }}\n  }}\n}}\n')
-        said = output([OpenTofu().directory / "tofu", f"-chdir={work}", "providers"], env={"TF_CLI_CONFIG_FILE": os.devnull})
+        document = {"terraform": {"required_providers": {"lxd": {"source": SOURCE}}}}
+        (work / "main.tf.json").write_text(json.dumps(document))
+        tofu = OpenTofu().directory / "tofu"
+        said = output([tofu, f"-chdir={work}", "providers"], env={"TF_CLI_CONFIG_FILE": os.devnull})
         found = re.search(rf"provider\[(\S+/{SOURCE})\]", said)
         if found is None:
             raise LabError(f"`tofu providers` names no provider {SOURCE}: {said.strip()}")

@@ -19,9 +19,12 @@ from .tracker import VERSION, Tracker
 REFERENCE = f"torrust/tracker:{VERSION}"
 _RECIPE = _paths.HERE / "recipes" / "tracker"
 # libgcc, OpenSSL and zlib: what the programs are linked to. The rest: what the published image's debug base offers.
-_INCLUDE = ("base-files", "busybox", "ca-certificates", "gosu", "libc6", "libgcc-s1", "libssl3t64", "netbase", "tzdata", "zlib1g")
+_INCLUDE = (
+    *("libc6", "libgcc-s1", "libssl3t64", "zlib1g"),
+    *("base-files", "busybox", "ca-certificates", "gosu", "netbase", "tzdata"),
+)
 _APPLETS = ("sh", "cat", "ls", "env", "wget", "mkdir", "chown", "chmod", "install", "id", "stat", "kill")
-# No maintainer script runs, so what they would have made is made here. The `extract` variant ends before customize hooks.
+# No maintainer script runs, so what they would have made is made here.
 _FINISH = f"""
 set -e
 for applet in {" ".join(_APPLETS)}; do ln -sf busybox "$1/usr/bin/$applet"; done
@@ -38,7 +41,9 @@ class TrackerImage(Artifact):
 
     name = "tracker-image"
     needs = ("packages", "tracker", "dockerd")
-    stand_in = f"the image {REFERENCE} is built by the lab: the tracker's programs in it are real, base and entry script are not"
+    stand_in = (
+        f"the image {REFERENCE} is the lab's: the tracker's programs in it are real, base and entry script are not"
+    )
     takes = "20 s"
 
     def recipe(self) -> Iterable[str | bytes | Path]:
@@ -56,11 +61,12 @@ class TrackerImage(Artifact):
             self._place(path, context / "usr" / "share" / "torrust" / "default" / "config" / path.name, 0o644)
         self._place(_RECIPE / "entry.sh", context / "usr" / "local" / "bin" / "entry.sh", 0o555)
         shutil.copy(_RECIPE / "Dockerfile", context)
-        log.run(
-            ["mmdebstrap", "--variant=extract", f"--include={','.join(_INCLUDE)}", f"--extract-hook={_FINISH}", SUITE, context / "rootfs.tar"]
-        )
+        # The variant `extract` ends before the customize hooks.
+        options = ["--variant=extract", f"--include={','.join(_INCLUDE)}", f"--extract-hook={_FINISH}"]
+        log.run(["mmdebstrap", *options, SUITE, context / "rootfs.tar"])
         docker = {"DOCKER_HOST": f"unix://{_paths.DOCKER_SOCKET}", "DOCKER_BUILDKIT": "0", "DOCKER_CONFIG": str(work)}
-        log.run(["docker", "build", "--network", "none", "--build-arg", f"VERSION={VERSION}", "--tag", REFERENCE, context], env=docker)
+        build = ["docker", "build", "--network", "none", "--build-arg", f"VERSION={VERSION}", "--tag", REFERENCE]
+        log.run([*build, context], env=docker)
         image = json.loads(output(["docker", "image", "inspect", REFERENCE], env=docker))[0]
         log.run(["docker", "save", "--output", work / "image.tar", REFERENCE], env=docker)
         archive = f"tracker-{VERSION}.tar.zst"

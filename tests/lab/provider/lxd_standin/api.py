@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 from urllib.parse import quote
 
 Document = dict[str, Any]
@@ -90,7 +91,8 @@ class Lxd:
         state = self.find(f"instances/{name}/state") or {}
         if (state.get("status") in ("Running", "Ready")) != running:
             # A stop is forced: it serves a delete, or a `running = false` that must not hang on a guest's shutdown.
-            self.put(f"instances/{name}/state", {"action": "start" if running else "stop", "timeout": 60, "force": not running})
+            action = "start" if running else "stop"
+            self.put(f"instances/{name}/state", {"action": action, "timeout": 60, "force": not running})
 
     def wait(self, what: str, seconds: float, condition: Callable[[], bool]) -> None:
         """Wait until ``condition`` holds.

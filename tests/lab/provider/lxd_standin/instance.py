@@ -5,17 +5,19 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
 from typing import Any
 
-from lxd_standin.api import Document, Lxd, LxdError
-from lxd_standin.profile import State, config_from_lxd, devices_for_lxd, devices_from_lxd, keep_null
-from lxd_standin.schemas import computed, device_block, flag, text, text_list, text_map
 from tf import iface
 from tf.blocks import SetNestedBlock
 from tf.schema import Attribute, Block, Schema
 from tf.types import String, Unknown
+
+from lxd_standin.api import Document, Lxd, LxdError
+from lxd_standin.profile import State, config_from_lxd, devices_for_lxd, devices_from_lxd, keep_null
+from lxd_standin.schemas import computed, device_block, flag, text, text_list, text_map
 
 _COMPUTED = ("ipv4_address", "ipv6_address", "mac_address", "status")
 _WRITTEN_BY_LXD = ("image.", "volatile.")
@@ -82,10 +84,11 @@ class Instance(iface.Resource):
         """Refuse what the real provider's validators refuse."""
         super().validate(diags, type_name, config)
         if config.get("type") not in (None, Unknown, "container", "virtual-machine"):
-            diags.add_error("Invalid Attribute Value Match", 'type must be "container" or "virtual-machine"', path=["type"])
+            diags.add_error("Invalid Attribute Value Match", "type must be container or virtual-machine", path=["type"])
         for block in config.get("wait_for") or []:
             if block["type"] is not Unknown and block["type"] not in _CONDITIONS:
-                diags.add_error("Invalid Attribute Value Match", f"wait_for type must be one of {', '.join(_CONDITIONS)}")
+                allowed = ", ".join(_CONDITIONS)
+                diags.add_error("Invalid Attribute Value Match", f"wait_for type must be one of {allowed}")
 
     def plan(self, ctx: iface.PlanContext, current: State | None, planned: State) -> State:
         """Forget addresses and status where the change starts, stops or replaces the instance."""
@@ -134,23 +137,24 @@ class Instance(iface.Resource):
             if kind == "delay":
                 time.sleep(_seconds(block["delay"]))
             elif kind in ("ipv4", "ipv6"):
-                family = "inet" if kind == "ipv4" else "inet6"
-                self._lxd.wait(
-                    f"instance {name!r} has no global {kind} address",
-                    _WAIT_SECONDS,
-                    lambda: bool(_addresses(self._lxd.find(f"instances/{name}/state") or {}, family, nic)),
-                )
+                has_one = functools.partial(self._has_address, name, "inet" if kind == "ipv4" else "inet6", nic)
+                self._lxd.wait(f"instance {name!r} has no global {kind} address", _WAIT_SECONDS, has_one)
             elif kind == "ready":
-                self._lxd.wait(
-                    f"instance {name!r} is not ready",
-                    _WAIT_SECONDS,
-                    lambda: (self._lxd.find(f"instances/{name}/state") or {}).get("status") == "Ready",
-                )
+                self._lxd.wait(f"instance {name!r} is not ready", _WAIT_SECONDS, lambda: self._status(name) == "Ready")
             else:
                 raise LxdError("the stand-in provider cannot wait for the agent of a virtual machine")
 
+    def _status(self, name: str) -> str | None:
+        return (self._lxd.find(f"instances/{name}/state") or {}).get("status")
+
+    def _has_address(self, name: str, family: str, nic: str | None) -> bool:
+        return bool(_addresses(self._lxd.find(f"instances/{name}/state") or {}, family, nic))
+
     def create(self, ctx: iface.CreateContext, planned: State) -> State | None:
-        """Create the instance, start it, wait. What fails half-way is returned too, so that OpenTofu marks it tainted."""
+        """Create the instance, start it, wait.
+
+        What fails half-way is returned together with the error, so that OpenTofu marks it tainted.
+        """
         name = planned["name"]
         source = {"type": "image", "alias": planned["image"]} if planned["image"] else {"type": "none"}
         if source["type"] == "image" and re.fullmatch("[0-9a-f]{12,64}", planned["image"]):
@@ -178,6 +182,13 @@ class Instance(iface.Resource):
             ctx.diagnostics.add_error(f"Failed to read instance {current['name']!r}", str(error))
             return current
 
+    def import_(self, ctx: iface.ImportContext, id: str) -> State | None:
+        """Return what the identity ``[remote:][project/]name[,image=image]`` tells; OpenTofu then reads the rest."""
+        place, _, image = id.partition(",image=")
+        unset = dict.fromkeys(("description", "type", "ephemeral", "running", "profiles", "config", *_COMPUTED))
+        name = place.rpartition(":")[2].rpartition("/")[2]
+        return {**unset, "name": name, "image": image or None, "device": [], "wait_for": []}
+
     def update(self, ctx: iface.UpdateContext, current: State, planned: State) -> State | None:
         """Change the instance in place; keep what LXD itself wrote into its configuration."""
         name = current["name"]
@@ -189,10 +200,8 @@ class Instance(iface.Resource):
             self._lxd.put(f"instances/{name}", {"architecture": found.get("architecture"), **self._body(planned, kept)})
             if planned["running"] is False:
                 self._lxd.set_running(name, False)
-            else:
-                was_running = (self._lxd.find(f"instances/{name}/state") or {}).get("status") in ("Running", "Ready")
-                if not was_running:
-                    self._start_and_wait(planned)
+            elif self._status(name) not in ("Running", "Ready"):
+                self._start_and_wait(planned)
             seen = self._observed(planned) or planned
         except LxdError as error:
             ctx.diagnostics.add_error(f"Failed to update instance {name!r}", str(error))

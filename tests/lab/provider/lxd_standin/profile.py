@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from lxd_standin.api import Document, Lxd, LxdError
-from lxd_standin.schemas import device_block, text, text_map
 from tf import iface
 from tf.schema import Attribute, Schema
 from tf.types import String
+
+from lxd_standin.api import Document, Lxd, LxdError
+from lxd_standin.schemas import device_block, text, text_map
 
 State = dict[str, Any]
 
@@ -40,7 +41,10 @@ def config_from_lxd(current: State | None, actual: dict[str, str], computed: tup
     A key that somebody else set is kept, so that the next plan shows it as drift.
     """
     mine = current or {}
-    return keep_null(current, {k: v for k, v in actual.items() if v and (k in mine or not k.startswith(computed or ("\0",)))}, {})
+    kept: State = {
+        key: value for key, value in actual.items() if value and (key in mine or not key.startswith(computed))
+    }
+    return None if current is None and not kept else kept
 
 
 class Profile(iface.Resource):
@@ -98,6 +102,10 @@ class Profile(iface.Resource):
             "config": config_from_lxd(current["config"], found["config"]),
             "device": devices_from_lxd(found["devices"]),
         }
+
+    def import_(self, ctx: iface.ImportContext, id: str) -> State | None:
+        """Return what the identity ``[remote:][project/]name`` tells; OpenTofu then reads the rest."""
+        return {"name": id.rpartition(":")[2].rpartition("/")[2], "description": None, "config": None, "device": []}
 
     def update(self, ctx: iface.UpdateContext, current: State, planned: State) -> State | None:
         """Replace the profile's content."""

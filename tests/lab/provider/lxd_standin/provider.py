@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tf import iface
+from tf.schema import Attribute, Block, Schema
+from tf.types import String
+
 from lxd_standin.api import Lxd, LxdError, socket_of
 from lxd_standin.instance import Instance
 from lxd_standin.profile import Profile
 from lxd_standin.schemas import ListBlock, text
-from tf import iface
-from tf.schema import Attribute, Block, Schema
-from tf.types import String
 
 
 class LxdStandIn(iface.Provider):
@@ -32,14 +33,14 @@ class LxdStandIn(iface.Provider):
 
     def get_provider_schema(self, diags: Any) -> Schema:
         """Return the schema of ``provider "lxd"``."""
-        remote = Block(attributes=[Attribute("name", String(), required=True), Attribute("address", String(), required=True)])
+        remote = Block(attributes=[Attribute(name, String(), required=True) for name in ("name", "address")])
         return Schema(version=0, attributes=[text("default_remote")], block_types=[ListBlock("remote", remote)])
 
     def validate_config(self, diags: Any, config: dict[str, Any]) -> None:
         """Insist on one remote, as the real provider does."""
         remotes = config.get("remote") or []
         if not remotes:
-            diags.add_error("At least one remote must be defined", "Add a remote block to the provider's configuration.")
+            diags.add_error("At least one remote must be defined", "Add a remote block to the provider.")
         elif len(remotes) > 1:
             diags.add_error("The stand-in provider takes one remote only")
 

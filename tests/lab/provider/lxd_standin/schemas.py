@@ -37,7 +37,8 @@ class _NullIsDefault:
         """Compare two values, reading null as the default."""
         if Unknown in (a_decoded, b_decoded):
             return a_decoded is b_decoded
-        return bool((self.default if a_decoded is None else a_decoded) == (self.default if b_decoded is None else b_decoded))
+        a, b = (self.default if value is None else value for value in (a_decoded, b_decoded))
+        return bool(a == b)
 
 
 class _String(_NullIsDefault, String):
@@ -57,7 +58,7 @@ class _List(_NullIsDefault, List):
 
 
 def _with_default(kind: TfType, default: Any) -> TfType:
-    kind.default = default  # type: ignore[attr-defined]
+    kind.default = default
     return kind
 
 
