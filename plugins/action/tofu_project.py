@@ -50,6 +50,8 @@ class ActionModule(DeployerAction):
         else:
             # The plan holds the values of all variables, so it goes as soon as it has served.
             (directory / _tofu.PLAN_FILE).unlink(missing_ok=True)
+            for state in directory.glob(f"{_tofu.STATE}*"):
+                state.chmod(0o600)
             if directory != self.store.directory(name, "tofu"):
                 shutil.rmtree(directory)
         return {}
@@ -73,7 +75,8 @@ class ActionModule(DeployerAction):
         _tofu.initialise(program, directory, content)
         busy = _tofu.is_locked(directory)
         adopted: list[str] = []
-        if (directory / _tofu.APPLYING).exists() and not busy and not self.check_mode:
+        interrupted = (directory / _tofu.APPLYING).exists()
+        if interrupted and not busy and not self.check_mode:
             imports = json.loads((source / "imports.json").read_text(encoding="utf-8"))
             adopted = _tofu.adopt(
                 program, directory, {address: text.format_map(values) for address, text in imports.items()}
@@ -87,6 +90,7 @@ class ActionModule(DeployerAction):
             "version": program.version,
             "plan_file": _tofu.PLAN_FILE,
             "adopted": adopted,
+            "interrupted": interrupted,
             "resources": _tofu.addresses_in_state(directory),
         }
         if busy:

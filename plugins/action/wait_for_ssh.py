@@ -48,7 +48,8 @@ class ActionModule(DeployerAction):
             self.store.file(name, "known_hosts"),
         )
         verb, asked = arguments["verb"], arguments["verb"] == "register"
-        again = f"torrust-tracker-deployer {verb} {name}" + (f" --instance-ip {target.host}" if asked else "")
+        port = "" if target.port == ssh.port else f" --ssh-port {target.port}"
+        again = f"torrust-tracker-deployer {verb} {name}" + (f" --instance-ip {target.host}{port}" if asked else "")
         extra = f" -e instance_ip={target.host}" if asked else ""
         pinned = _pinned(target, record)
         candidate = not pinned and self._other_machine_is_pinned(record)
@@ -58,7 +59,8 @@ class ActionModule(DeployerAction):
         machine = Waiter(
             target=target,
             timeout=arguments["timeout"],
-            grace=arguments["grace"],
+            # A machine that let us in before has its users.
+            grace=arguments["grace"] if record.infrastructure is None else 0,
             pinned=pinned,
             pin=lambda keys: self._pin(name, target, keys),
             accept=arguments["accept_host_key"],

@@ -229,7 +229,9 @@ def adopt(program: Program, directory: Path, identities: Mapping[str, str]) -> l
     for address, identity in identities.items():
         if address in known:
             continue
-        done = _run([program.path, "import", "-input=false", "-no-color", address, identity], directory)
+        done = _run(
+            [program.path, "import", "-input=false", "-no-color", "-lock-timeout=300s", address, identity], directory
+        )
         if done.returncode == 0:
             taken.append(address)
         elif not _NOTHING_TO_IMPORT.search(done.stderr):
