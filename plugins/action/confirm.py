@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ansible.errors import AnsibleError
+from ansible.module_utils.common.text.converters import to_text
 from ansible.utils.display import Display
 
 from ansible_collections.torrust.deployer.plugins.plugin_utils import _tofu
@@ -59,7 +60,7 @@ class ActionModule(DeployerAction):
             # The display asks for us: a task has no terminal of its own.
             question = f"{verb} {name} removes {'; '.join(goes)}.\nType the environment's name to go on: "
             try:
-                answer = str(Display().prompt_until(question)).strip()
+                answer = to_text(Display().prompt_until(question)).strip()
             except AnsibleError:
                 answer = None
         if answer == name:
