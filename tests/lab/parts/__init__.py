@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from .._part import Part
+from .access import Access
 from .dockerd import Dockerd
 from .guest import Guest
 from .images import Images
@@ -33,6 +34,7 @@ ALL: tuple[Part, ...] = (
     Tracker(),
     TrackerImage(),
     Images(),
+    Access(),
     Prepared(),
     PreparedImage(),
 )
