@@ -117,6 +117,8 @@ class ActionModule(DeployerAction):
         target = _ssh.Target(address, fresh.ssh_port, fresh.ssh_user, "", self.store.file(record.name, "known_hosts"))
         if _ssh.pinned_host_keys(target) != tuple(sorted(keys)):
             self.store.write_file(record.name, "known_hosts", _ssh.known_hosts_content(target, keys))
+        # What was believed while the new address was looked at is recorded by now.
+        (self.store.directory(record.name, "tofu") / _ssh.CANDIDATE).unlink(missing_ok=True)
         if changed:
             self.store.update(record.name, lambda present: with_infrastructure(present, fresh))
         return {

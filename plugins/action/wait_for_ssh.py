@@ -20,8 +20,6 @@ from ansible_collections.torrust.deployer.plugins.plugin_utils._reach import Wai
 from ansible_collections.torrust.deployer.plugins.plugin_utils._record import Record
 from ansible_collections.torrust.deployer.plugins.plugin_utils._ssh import Target
 
-_CANDIDATE = "known_hosts.candidate"
-
 
 class ActionModule(DeployerAction):
     """Runs on the controller, with the system's ssh; Ansible's own connection comes after it."""
@@ -54,9 +52,9 @@ class ActionModule(DeployerAction):
         pinned = _pinned(target, record)
         candidate = not pinned and self._other_machine_is_pinned(record)
         if candidate or self.check_mode:
-            place = self.store.directory(name, "tofu") / _CANDIDATE
+            place = self.store.directory(name, "tofu") / _ssh.CANDIDATE
             target = Target(target.host, target.port, target.user, target.key_path, place)
-        machine = Waiter(
+        waiter = Waiter(
             target=target,
             timeout=arguments["timeout"],
             # A machine that let us in before has its users.
@@ -66,7 +64,16 @@ class ActionModule(DeployerAction):
             accept=arguments["accept_host_key"],
             again=again,
             playbook=f"ansible-playbook torrust.deployer.{verb} -e env_name={name}{extra}",
-        ).wait()
+        )
+        try:
+            machine = waiter.wait()
+        except DeployerError as error:
+            if verb == "destroy" and error.exit_code == ExitCode.UNREACHABLE:
+                error.next_step += (
+                    f"; or, if it is gone for good, forget it: ansible-playbook torrust.deployer.destroy "
+                    f"-e env_name={name} -e confirm={name} -e forget=true"
+                )
+            raise
         lacking = problems(machine, target)
         if lacking:
             raise DeployerError(
@@ -100,7 +107,7 @@ class ActionModule(DeployerAction):
         content = _ssh.known_hosts_content(target, keys)
         if target.known_hosts.exists() and target.known_hosts.read_bytes() == content:
             return
-        if target.known_hosts.name == _CANDIDATE:
+        if target.known_hosts.name == _ssh.CANDIDATE:
             write_file(target.known_hosts, content)
         else:
             self.store.write_file(name, "known_hosts", content)

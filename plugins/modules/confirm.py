@@ -10,7 +10,7 @@ module: confirm
 short_description: Ask before something is destroyed
 version_added: 0.1.0
 description:
-  - Says what will go, and goes on only with the environment's name as the answer: given beforehand, or typed on a
+  - Says what will go, and goes on only with the environment's name as the answer, given beforehand, or typed on a
     terminal. Asks nothing where nothing would go.
   - Runs on the controller.
 author: Torrust deployer contributors (@torrust)

@@ -144,7 +144,7 @@ class Waiter:
         facts: dict[str, str] = {}
         told: list[str] = []
         for line in session.output.splitlines():
-            name, _, value = line.partition("=")
+            name, _sign, value = line.partition("=")
             if name == "cloud_init_line":
                 told.append(value)
             else:

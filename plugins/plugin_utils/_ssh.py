@@ -26,6 +26,9 @@ from pathlib import Path
 
 from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError, ExitCode
 
+# The known_hosts of an address that may take the place of another one, beside OpenTofu's files.
+CANDIDATE = "known_hosts.candidate"
+
 _BANNER_SECONDS = 5.0
 _KEY_TYPES = (("ed25519",), ("ecdsa", "rsa"))
 _LAST_LINES = 6

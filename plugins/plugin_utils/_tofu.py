@@ -61,7 +61,7 @@ def find_program() -> Program:
         done = _run([path, "version", "-json"], Path.cwd())
         try:
             version = str(json.loads(done.stdout)["terraform_version"])
-            number = tuple(int(part) for part in version.split("-")[0].split(".")[:2])
+            number = tuple(int(part) for part in version.partition("-")[0].split(".")[:2])
         except (ValueError, KeyError):
             old.append(f"{path}: {_last_lines(done.stderr or done.stdout)}")
             continue
