@@ -15,6 +15,8 @@ from pathlib import Path
 from . import _paths
 
 _TAIL_LINES = 20
+# A killed lab cannot end what it started; the kernel can. What is half-built stays for the next time.
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM", "--")
 _running: set[subprocess.Popen[bytes]] = set()
 _guard = threading.Lock()
 _stopping = threading.Event()
@@ -90,7 +92,13 @@ class Log:
             raise LabError("stopped", self.path)
         try:
             process = subprocess.Popen(
-                words, cwd=cwd, env=env, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True
+                [*_DIES_WITH_US, *words],
+                cwd=cwd,
+                env=env,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
             )
         except OSError as error:
             raise LabError(f"cannot start {words[0]}: {error.strerror}", self.path) from error
