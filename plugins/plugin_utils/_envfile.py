@@ -46,7 +46,28 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
     return _unique_pairs(pairs)
 
 
+def _sequence(loader: _Loader, node: yaml.SequenceNode) -> list[Any]:
+    """At once, so that a list that holds itself is refused."""
+    return [loader.construct_object(item, deep=True) for item in node.value]  # type: ignore[no-untyped-call]
+
+
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_SEQUENCE_TAG, _sequence)
+
+
+# Values that an env file may have, aliases unfolded; the largest example has less than a hundred.
+_LARGEST = 20_000
+
+
+def _size(value: Any, known: dict[int, int]) -> int:
+    """How many values there are, without unfolding: what an alias names is looked at once."""
+    if not isinstance(value, (dict, list)):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = 1 + sum(
+            _size(item, known) for item in (value.values() if isinstance(value, dict) else value)
+        )
+    return known[id(value)]
 
 
 def parse(text: str, *, json_only: bool = False) -> Any:
@@ -60,7 +81,10 @@ def parse(text: str, *, json_only: bool = False) -> Any:
                 return json.loads(text, object_pairs_hook=_unique_pairs)
             except json.JSONDecodeError:
                 pass
-        return yaml.load(text, Loader=_Loader)
+        data = yaml.load(text, Loader=_Loader)
+        if _size(data, {}) > _LARGEST:
+            raise ValueError("its aliases (*) unfold to far more than an environment needs")
+        return data
     except json.JSONDecodeError as error:
         raise ValueError(f"line {error.lineno}, column {error.colno}: {error.msg}") from error
     except yaml.MarkedYAMLError as error:

@@ -21,7 +21,7 @@ Path = tuple[str | int, ...]
 
 
 def format_path(path: Sequence[str | int]) -> str:
-    """``("tracker", "udp_trackers", 1, "domain")`` as ``tracker.udp_trackers[1].domain``; the whole file: ``(file)``."""
+    """``("tracker", "udp_trackers", 1, "domain")`` as ``tracker.udp_trackers[1].domain``; the file is ``(file)``."""
     text = ""
     for part in path:
         if isinstance(part, int):

@@ -88,9 +88,10 @@ def text_rules(data: Mapping[str, Any]) -> list[Problem]:
 def _walk(value: Any, node: Mapping[str, Any], path: Path) -> Iterator[tuple[Path, Mapping[str, Any], Any]]:
     for variant in variants(node, value):
         yield path, variant, value
-        if isinstance(value, list):
+        # Only where the schema goes: YAML can hold far more than is written, with aliases.
+        if isinstance(value, list) and "items" in variant:
             for index, item in enumerate(value):
-                yield from _walk(item, variant.get("items", {}), (*path, index))
+                yield from _walk(item, variant["items"], (*path, index))
         elif isinstance(value, Mapping):
             for key, child in variant.get("properties", {}).items():
                 if key in value:

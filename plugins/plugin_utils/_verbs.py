@@ -160,7 +160,9 @@ def _apply(store: Store, found: Read, given: Mapping[str, str], needed: tuple[st
 
 def _may_exist(record: Record) -> bool:
     """Whether anything may exist that the env file once described: then some keys cannot change any more."""
-    if record.infrastructure is not None or record.operation is not None:
+    if record.infrastructure is not None:
+        return True
+    if record.operation is not None and record.operation.verb in _MAKES_INFRASTRUCTURE:
         return True
     if record.destroyed_at is not None:
         return False
