@@ -357,7 +357,7 @@ class Observer:
     # -- kernel -----------------------------------------------------------------------------------------------------
 
     def _kernel(self) -> list[dict[str, str]]:
-        modules, settings = self._host["kernel_modules"], self._host["kernel_settings"]
+        modules, settings = self._host["kernel_modules"], _host_kernel.with_routers(self._host["kernel_settings"])
         wanted = _host_kernel.files(modules, settings)
         if not self._host["kernel_tuning"]:
             right = not any(os.path.exists(path) for path in wanted)

@@ -38,7 +38,31 @@ def files(modules: Iterable[str], settings: Iterable[Mapping[str, str]]) -> dict
 
 def path_of(key: str) -> str:
     """The file under /proc that is the setting."""
-    return "/proc/sys/" + key.replace(".", "/")
+    # As sysctl has it: a dot in an interface's name is written as a slash.
+    return "/proc/sys/" + key.translate({ord("."): "/", ord("/"): "."})
+
+
+def with_routers(settings: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """The settings, and one for each interface whose IPv6 router the kernel learns by itself.
+
+    Docker makes the host forward IPv6, and a kernel that forwards forgets the routers that were announced to it, unless
+    told to listen all the same. Where 0 stands, something else listens for the kernel.
+    """
+    own = []
+    for interface in _outer_interfaces():
+        key = f"net.ipv6.conf.{interface.replace('.', '/')}.accept_ra"
+        if (read_text(path_of(key)) or "").strip() in ("1", "2"):
+            own.append({"key": key, "value": "2", "why": "Docker forwards IPv6; the way out must stay known"})
+    return [*settings, *own]
+
+
+def _outer_interfaces() -> list[str]:
+    """The interfaces of the default routes. That of IPv4 too: the IPv6 route may be lost already."""
+    ipv4 = [line.split() for line in (read_text("/proc/net/route") or "").splitlines()[1:]]
+    ipv6 = [line.split() for line in (read_text("/proc/net/ipv6_route") or "").splitlines()]
+    found = {fields[0] for fields in ipv4 if fields[1] == "00000000" and fields[7] == "00000000"}
+    found |= {fields[9] for fields in ipv6 if int(fields[0], 16) == 0 and fields[1] == "00"}
+    return sorted(found - {"lo"})
 
 
 def module_state(name: str) -> State:

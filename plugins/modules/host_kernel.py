@@ -17,6 +17,8 @@ author:
 description:
   - Writes C(/etc/modules-load.d/torrust.conf) and C(/etc/sysctl.d/60-torrust.conf), loads the modules and
     applies the settings.
+  - Also has the kernel go on listening for IPv6 routers (C(accept_ra)) on the interfaces of the default routes,
+    where it does so now. Docker makes the host forward IPv6, which would end that.
   - A setting that the kernel does not let this machine change, as in a container guest, is reported and
     neither failed nor counted as changed.
 options:
@@ -62,6 +64,8 @@ not_settable:
   elements: dict
 """
 
+from collections.abc import Mapping
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.torrust.deployer.plugins.module_utils import _host_kernel
@@ -84,7 +88,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    modules, settings = module.params["modules"], module.params["settings"]
+    modules, settings = module.params["modules"], _host_kernel.with_routers(module.params["settings"])
     wanted = _host_kernel.files(modules, settings)
     if module.params["state"] == "absent":
         there = [path for path in wanted if read_text(path) is not None]
@@ -129,7 +133,7 @@ def _load(module: AnsibleModule, modules: list[str]) -> bool:
     return changed
 
 
-def _apply(module: AnsibleModule, settings: list[dict[str, str]]) -> bool:
+def _apply(module: AnsibleModule, settings: list[Mapping[str, str]]) -> bool:
     changed = False
     for setting in settings:
         if _host_kernel.setting_state(setting["key"], setting["value"]).state != "differs":
