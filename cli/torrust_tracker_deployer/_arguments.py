@@ -146,13 +146,17 @@ def build() -> argparse.ArgumentParser:
 
     provision = _playbook(verbs, "provision", "make the machine")
     _replace(provision)
+    _reaching(provision)
     register = _playbook(verbs, "register", "take a machine that exists")
-    register.add_argument("--instance-ip", metavar="ADDRESS", help="IPv4 or IPv6 address, or DNS name")
+    register.add_argument("--instance-ip", metavar="ADDRESS", required=True, help="IPv4 or IPv6 address, or DNS name")
     register.add_argument("--ssh-port", metavar="PORT", type=int, help="its SSH port (default: the env file's)")
+    _reaching(register)
     _playbook(verbs, "configure", "Docker, firewall, updates and kernel settings of the machine")
     _playbook(verbs, "release", "bring configuration and images to the machine")
-    _playbook(verbs, "run", "start the stack and wait until it serves")
-    _playbook(verbs, "test", "be a client: announce to every listener and expect to be introduced")
+    run = _playbook(verbs, "run", "start the stack and wait until it serves")
+    _wait_timeout(run)
+    test = _playbook(verbs, "test", "be a client: announce to every listener and expect to be introduced")
+    _probe_timeout(test)
     destroy = _playbook(verbs, "destroy", "give the machine up, or remove what is ours from one that existed")
     _confirm(destroy)
     destroy.add_argument("--data", choices=("keep", "delete"), help="data on a machine that existed (default: keep)")
@@ -166,6 +170,8 @@ def build() -> argparse.ArgumentParser:
     _env_file(deploy)
     _strict(deploy)
     _replace(deploy)
+    _wait_timeout(deploy)
+    _probe_timeout(deploy)
     _take_over(deploy)
     _dry_run(deploy)
     return parser
@@ -221,6 +227,23 @@ def _confirm(parser: argparse.ArgumentParser) -> None:
 def _replace(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--replace", metavar="RESOURCE", action="append", help="a resource that OpenTofu may delete or replace"
+    )
+
+
+def _wait_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--wait-timeout", metavar="SECONDS", type=int, help="how long to wait for it")
+
+
+def _probe_timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--probe-timeout", metavar="SECONDS", type=float, help="how long one request of the test may take"
+    )
+
+
+def _reaching(parser: argparse.ArgumentParser) -> None:
+    _wait_timeout(parser)
+    parser.add_argument(
+        "--accept-host-key", metavar="SHA256:...", help="fingerprint of a host key that may replace the recorded one"
     )
 
 

@@ -21,7 +21,10 @@ _UNREACHABLE, _INTERRUPTED = 4, 99
 def extra_vars(options: argparse.Namespace, directory: Path) -> dict[str, Any]:
     """The playbook's arguments; only those that were given. Paths are absolute: ``directory`` is where the user is."""
     found: dict[str, Any] = {}
-    for name in ("env_name", "replace", "instance_ip", "ssh_port", "confirm", "data"):
+    for name in (
+        *("env_name", "replace", "instance_ip", "ssh_port", "confirm", "data"),
+        *("wait_timeout", "probe_timeout", "accept_host_key"),
+    ):
         if getattr(options, name, None) is not None:
             found[name] = getattr(options, name)
     for name in ("take_over", "strict", "forget"):
@@ -53,7 +56,8 @@ def settings(options: argparse.Namespace, environ: dict[str, str], root: Path) -
         "ANSIBLE_COLLECTIONS_PATH": f"{root}:{paths}",
         "ANSIBLE_STDOUT_CALLBACK": "torrust.deployer.door",
         "TORRUST_DEPLOYER_OUTPUT_FORMAT": options.output_format,
-        "ANSIBLE_INVENTORY": "localhost,",
+        # None: localhost is then the implicit one, which runs here and in this Python.
+        "ANSIBLE_INVENTORY": "/dev/null",
         "ANSIBLE_LOCALHOST_WARNING": "false",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_DEPRECATION_WARNINGS": "false",
@@ -84,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
     # Other callbacks would write between the lines of ours.
     os.environ.pop("ANSIBLE_CALLBACKS_ENABLED", None)
     words = ["ansible-playbook", f"torrust.deployer.{options.verb}"]
-    words += ["--inventory", "localhost,", "--extra-vars", json.dumps(extra_vars(options, Path.cwd()))]
+    words += ["--extra-vars", json.dumps(extra_vars(options, Path.cwd()))]
     if options.dry_run:
         words.append("--check")
     if options.verbose:

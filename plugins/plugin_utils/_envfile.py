@@ -48,7 +48,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
 
 def _sequence(loader: _Loader, node: yaml.SequenceNode) -> list[Any]:
     """At once, so that a list that holds itself is refused."""
-    return [loader.construct_object(item, deep=True) for item in node.value]  # type: ignore[no-untyped-call]
+    return [loader.construct_object(item, deep=True) for item in node.value]
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

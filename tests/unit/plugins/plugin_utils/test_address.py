@@ -22,7 +22,7 @@ from ansible_collections.torrust.deployer.plugins.plugin_utils._address import (
 
 _BINDS = st.builds(
     BindAddress,
-    st.ip_addresses(v=4) | st.ip_addresses(v=6).filter(lambda ip: ip.ipv4_mapped is None and ip.scope_id is None),
+    st.ip_addresses(v=4) | st.ip_addresses(v=6, network="2001:db8::/32") | st.just(ipaddress.IPv6Address("::")),
     st.integers(0, 65535),
 )
 _FEW = st.builds(
