@@ -47,16 +47,19 @@ def _run(words: Sequence[str]) -> int:
         return 0
     from torrust_tracker_deployer import _pure
 
-    if options.verb not in _pure.VERBS:
-        from torrust_tracker_deployer import _playbook
-
-        return _playbook.run(options)
-    from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError
-
     try:
-        status = _pure.run(options)
+        if options.verb in _pure.VERBS:
+            status = _pure.run(options)
+        else:
+            from torrust_tracker_deployer import _playbook
+
+            status = _playbook.run(options)
         sys.stdout.flush()
-    except DeployerError as error:
+    except Exception as error:
+        from ansible_collections.torrust.deployer.plugins.plugin_utils._errors import DeployerError
+
+        if not isinstance(error, DeployerError):
+            raise
         name = getattr(options, "env_name", None)
         return _fail(options.verb, name, error, as_json=options.output_format == "json")
     return status

@@ -59,6 +59,8 @@ def settings(options: argparse.Namespace, environ: dict[str, str], root: Path) -
         # None: localhost is then the implicit one, which runs here and in this Python.
         "ANSIBLE_INVENTORY": "/dev/null",
         "ANSIBLE_LOCALHOST_WARNING": "false",
+        # An environment without a machine: plays on it have no host, as they should.
+        "ANSIBLE_HOST_PATTERN_MISMATCH": "ignore",
         "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
         "ANSIBLE_DEPRECATION_WARNINGS": "false",
         "ANSIBLE_RETRY_FILES_ENABLED": "false",
@@ -82,7 +84,15 @@ def _control_directory(environ: dict[str, str]) -> str:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the verb's playbook; the exit code is that of the error, or 0."""
+    """Run the verb's playbook; the exit code is that of the error, or 0. Raises ``DeployerError``."""
+    if options.verb == "deploy" and options.dry_run and options.env_file:
+        from torrust_tracker_deployer import _pure
+
+        if _pure.is_new(options):
+            return _pure.dry_deploy(options)
+        # Ansible brings its own loader for collections, which must find nothing loaded by Python's.
+        for name in [name for name in sys.modules if name.partition(".")[0] == "ansible_collections"]:
+            del sys.modules[name]
     root = collection_root()
     os.environ.update(settings(options, dict(os.environ), root))
     # Other callbacks would write between the lines of ours.

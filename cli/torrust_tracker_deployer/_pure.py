@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ansible_collections.torrust.deployer.plugins.plugin_utils._report import Outcome
     from ansible_collections.torrust.deployer.plugins.plugin_utils._store import FileStore
 
+# What deploy does once there is a record, in this order.
+_AFTER_CREATE = ("provision", "configure", "release", "run", "test")
+
 VERBS = frozenset({"validate", "create", "render", "show", "list", "exists"})
 
 
@@ -28,7 +31,10 @@ def run(options: argparse.Namespace) -> int:
         # A bare word in both formats, so that scripts need no parser.
         sys.stdout.write("true\n" if _store(options).exists(options.env_name) else "false\n")
         return 0
-    outcome = _outcome(options)
+    return _print(options, _outcome(options))
+
+
+def _print(options: argparse.Namespace, outcome: Outcome) -> int:
     if options.output_format == "json":
         from ansible_collections.torrust.deployer.plugins.plugin_utils._report import report
 
@@ -39,6 +45,34 @@ def run(options: argparse.Namespace) -> int:
         sys.stderr.write(warning + "\n")
     sys.stdout.write(outcome.text + "\n")
     return 0
+
+
+def is_new(options: argparse.Namespace) -> bool:
+    """Whether the env file describes an environment that does not exist yet."""
+    from ansible_collections.torrust.deployer.plugins.plugin_utils import _verbs
+
+    found = _verbs.read(_path(options.env_file), strict=options.strict)
+    return not _store(options).exists(found.environment.name)
+
+
+def dry_deploy(options: argparse.Namespace) -> int:
+    """What ``deploy`` would do to an environment that does not exist: nothing can be asked of a machine yet."""
+    from ansible_collections.torrust.deployer.plugins.plugin_utils import _verbs
+    from ansible_collections.torrust.deployer.plugins.plugin_utils._report import Outcome
+
+    path = _path(options.env_file)
+    created = _verbs.create(_store(options), path, os.environ, strict=options.strict, check_mode=True)
+    headline = created.text.splitlines()[0]
+    return _print(
+        options,
+        Outcome(
+            document={**created.document, "after_create": list(_AFTER_CREATE)},
+            text=f"{headline}\nafter create: {', '.join(_AFTER_CREATE)}",
+            changed=True,
+            warnings=created.warnings,
+            environment=created.environment,
+        ),
+    )
 
 
 def _outcome(options: argparse.Namespace) -> Outcome:

@@ -97,9 +97,13 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
         self._step_began = time.monotonic()
-        name = task.get_name().strip()
-        # It may ask: then the terminal is its own.
-        self._live.show(None if _short(task.action) in ("confirm", "pause") else name)
+        name = _name(task)
+        action = _short(task.action)
+        if action in ("confirm", "pause"):
+            # It may ask: then the terminal is its own.
+            self._live.show(None)
+        elif action not in _NOT_STEPS:
+            self._live.show(name)
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         self.v2_playbook_on_task_start(task, False)
@@ -197,7 +201,7 @@ class CallbackModule(CallbackBase):
 
     def _step(self, result: Any, *, changed: bool) -> None:
         seconds = time.monotonic() - self._step_began
-        name = result.task.get_name().strip()
+        name = _name(result.task)
         self._steps.append(
             {"name": name, "host": result.host.get_name(), "changed": changed, "seconds": round(seconds, 2)}
         )
@@ -213,7 +217,7 @@ class CallbackModule(CallbackBase):
             body,
             verb=self._verb,
             environment=self._environment or "NAME",
-            task=result.task.get_name().strip(),
+            task=_name(result.task),
             where=result.host.get_name(),
             secrets=(),
         )
@@ -227,8 +231,13 @@ class CallbackModule(CallbackBase):
         """With ``-v`` everything that Ansible knows of a task."""
         if self._display.verbosity == 0:
             return
-        name, host = result.task.get_name().strip(), result.host.get_name()
+        name, host = _name(result.task), result.host.get_name()
         self._display.display(f"{status}: [{host}] {name} => {self._dump_results(result.result)}", stderr=True)
+
+
+def _name(task: Any) -> str:
+    """``host: Let the firewall in``, where Ansible says ``torrust.deployer.host : Let ...``."""
+    return str(task.get_name()).strip().removeprefix("torrust.deployer.").replace(" : ", ": ", 1)
 
 
 def _short(action: str) -> str:

@@ -342,6 +342,22 @@ def test_a_refused_verb_has_its_exit_code_its_text_and_no_noise(env_file: Path, 
     assert _command("run", "nobody", cwd=tmp_path).returncode == 4
 
 
+def test_a_dry_deploy_of_a_new_file_lists_what_comes(env_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, report = _report(capsys, "deploy", "--env-file", str(env_file), "--dry-run")
+    assert (status, report["changed"]) == (0, 1)
+    assert report["result"]["after_create"] == ["provision", "configure", "release", "run", "test"]
+    assert not (env_file.parent / "workspace").exists()
+    env_file.write_text("{}")
+    assert _run(capsys, "deploy", "--env-file", str(env_file), "--dry-run")[0] == 3
+
+
+def test_a_dry_deploy_of_a_known_file_goes_to_ansible(env_file: Path, tmp_path: Path) -> None:
+    assert _command("create", "environment", "--env-file", str(env_file), cwd=tmp_path).returncode == 0
+    done = _command("deploy", "--env-file", str(env_file), "--dry-run", "--json", cwd=tmp_path)
+    assert "Traceback" not in done.stderr
+    assert json.loads(done.stdout)["environment"] == "demo"
+
+
 def test_with_v_ansible_speaks_on_standard_error_only(env_file: Path, tmp_path: Path) -> None:
     done = _command("run", "nobody", "--json", "-vvv", cwd=tmp_path)
     assert json.loads(done.stdout)["error"]["code"] == "environment-not-found"
