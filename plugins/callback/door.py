@@ -59,6 +59,9 @@ _WORTH_SAYING = 2.0
 # A verb after which people want to see where the tracker is.
 _SHOWN_AFTER = frozenset({"deploy", "provision", "register", "configure", "release", "run"})
 
+# What a dry run of deploy cannot look at before there is a machine.
+_AFTER_PROVISION = ("configure", "release", "run", "test")
+
 # The outcome of the run that has ended, for the command: exit code, or None before the end.
 exit_code: int | None = None
 
@@ -78,6 +81,7 @@ class CallbackModule(CallbackBase):
         self._steps: list[dict[str, Any]] = []
         self._document: Mapping[str, Any] | None = None
         self._text = ""
+        self._without_machine = False
         self._error: DeployerError | None = None
         self._began = self._step_began = time.monotonic()
         self._live = Live(enabled=False)
@@ -122,6 +126,9 @@ class CallbackModule(CallbackBase):
         changed = sum(stats.changed.values())
         exit_code = int(error.exit_code) if error else 0
         result = None if error else self._result()
+        if result is not None and self._verb == "deploy" and context.CLIARGS.get("check") and self._without_machine:
+            result = {**result, "after_provision": list(_AFTER_PROVISION)}
+            self._text += f"\nafter provision: {', '.join(_AFTER_PROVISION)}"
         if self.get_option("format") == "json":
             document = report(
                 self._verb,
@@ -195,6 +202,8 @@ class CallbackModule(CallbackBase):
             self._environment = str(body["env_name"])
         if isinstance(body.get("workspace"), str):
             self._workspace = str(body["workspace"])
+        if "instance" in body and "plan" in body:
+            self._without_machine = body["instance"] is None
         if isinstance(body.get("document"), Mapping):
             self._document = body["document"]
             self._text = str(body.get("text") or "")
