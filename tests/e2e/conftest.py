@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ def _lab() -> Iterator[None]:
         subprocess.run([command, "up"], check=True, stdout=sys.stderr)
     os.environ.update(lab.environment())
     os.environ["PATH"] = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    # What is under test, and no copy of it that a tool has put into another place.
+    ours = sysconfig.get_path("purelib")
+    os.environ["ANSIBLE_COLLECTIONS_PATH"] = f"{ours}{os.pathsep}{os.environ['ANSIBLE_COLLECTIONS_PATH']}"
     yield
     if not was_up:
         subprocess.run([command, "down"], check=True, stdout=sys.stderr)

@@ -77,11 +77,11 @@ def test_a_disk_that_is_full(deployer: Deployer, registered_guest: guests.Guest)
 def test_a_tracker_that_never_becomes_healthy(deployer: Deployer, registered_guest: guests.Guest) -> None:
     # It can neither read nor make its database, and exits.
     library = "/opt/torrust/storage/tracker/lib"
-    guests.execute(GUEST, f"chown -R root:root {library} && chmod -R go= {library}")
+    guests.execute(GUEST, f"chown -R root:root {library}")
     error = deployer.bad("run", REGISTERED)
     assert (error["code"], error["exit_code"], error["services"]) == ("not-serving", 10, ["tracker"])
     assert "database" in error["cause"].lower(), "the tracker's own last words must be in it"
-    guests.execute(GUEST, f"chown -R 6969:6969 {library} && chmod -R u=rwX {library}")
+    guests.execute(GUEST, f"chown -R 6969:6969 {library}")
     deployer.good("run", REGISTERED)
 
 

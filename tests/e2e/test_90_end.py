@@ -27,7 +27,7 @@ def test_one_file_here_holds_the_secret(deployer: Deployer, deployed: dict[str, 
 
 def test_destroy_and_purge_leave_nothing(deployer: Deployer, deployed: dict[str, Any]) -> None:
     assert deployer.bad("destroy", NAME)["exit_code"] == 7
-    assert deployer.bad("purge", NAME, "--force")["exit_code"] == 5, "while there is a machine"
+    assert deployer.bad("purge", NAME, "--force")["exit_code"] == 7, "while there is a machine"
     deployer.good("destroy", NAME, "--confirm", NAME)
     assert get(f"instances/{MACHINE}") is None
     assert get(f"profiles/{MACHINE}") is None
