@@ -250,7 +250,7 @@ class Observer:
         right = wanted.config == config and lives and guarded
         self._needs["daemon"] = not right
         for note in wanted.notes:
-            self._problems.append(Problem("live-restore-off", note, "see docs/roles/host.md", "warning"))
+            self._problems.append(Problem("live-restore-off", note, "see roles/host/README.md", "warning"))
         self._part("daemon", right, "live-restore on, IPv6 on" if right else "daemon.json must change")
 
     # -- updates ----------------------------------------------------------------------------------------------------
@@ -357,13 +357,10 @@ class Observer:
     # -- kernel -----------------------------------------------------------------------------------------------------
 
     def _kernel(self) -> list[dict[str, str]]:
-        modules, settings = self._host["kernel_modules"], _host_kernel.with_routers(self._host["kernel_settings"])
+        tuned = self._host["kernel_tuning"]
+        modules = self._host["kernel_modules"] if tuned else []
+        settings = _host_kernel.with_routers(self._host["kernel_settings"] if tuned else [])
         wanted = _host_kernel.files(modules, settings)
-        if not self._host["kernel_tuning"]:
-            right = not any(os.path.exists(path) for path in wanted)
-            self._needs["kernel"] = not right
-            self._part("kernel", right, "kernel settings are their owner's")
-            return []
         states = _host_kernel.states(modules, settings)
         refused = [state for state in states if state.state == "not settable here"]
         written = all(read_text(path) == text for path, text in wanted.items())

@@ -27,12 +27,16 @@ class State(NamedTuple):
     why: str = ""
 
 
-def files(modules: Iterable[str], settings: Iterable[Mapping[str, str]]) -> dict[str, str]:
-    """The files that systemd reads at boot. The modules come first there, else their settings would not exist yet."""
-    lines = [f"# {setting['why']}\n{setting['key']} = {setting['value']}\n" for setting in settings]
+def files(modules: Iterable[str], settings: Iterable[Mapping[str, str]]) -> dict[str, str | None]:
+    """The files that systemd reads at boot; ``None`` for one that has nothing to say.
+
+    The modules come first there, else their settings would not exist yet.
+    """
+    loaded = "".join(f"{module}\n" for module in modules)
+    applied = "".join(f"# {setting['why']}\n{setting['key']} = {setting['value']}\n" for setting in settings)
     return {
-        MODULES_FILE: _HEADER + "".join(f"{module}\n" for module in modules),
-        SETTINGS_FILE: _HEADER + "".join(lines),
+        MODULES_FILE: _HEADER + loaded if loaded else None,
+        SETTINGS_FILE: _HEADER + applied if applied else None,
     }
 
 

@@ -106,11 +106,14 @@ def main() -> None:
     module.exit_json(changed=changed, not_settable=[{"name": state.name, "why": state.why} for state in refused])
 
 
-def _write(module: AnsibleModule, wanted: dict[str, str]) -> bool:
+def _write(module: AnsibleModule, wanted: dict[str, str | None]) -> bool:
     stale = {path: text for path, text in wanted.items() if read_text(path) != text}
     if not module.check_mode:
         for path, text in stale.items():
-            write_text(path, text)
+            if text is None:
+                remove(path)
+            else:
+                write_text(path, text)
     return bool(stale)
 
 
