@@ -131,11 +131,13 @@ class FakeUdpTracker(_Fake):
         class Server(socketserver.UDPServer):
             address_family = bt.FAMILIES[self.family]
 
+        tracker = self
+
         class Handler(socketserver.BaseRequestHandler):
-            def handle(handler) -> None:
-                data, sock = handler.request
-                for answer in self.answers(data, handler.client_address[:2]):
-                    sock.sendto(answer, handler.client_address)
+            def handle(self) -> None:
+                data, sock = self.request
+                for answer in tracker.answers(data, self.client_address[:2]):
+                    sock.sendto(answer, self.client_address)
 
         return Server((self.address, 0), Handler)
 
@@ -192,12 +194,14 @@ class FakeHttpTracker(_Fake):
             daemon_threads = True
             block_on_close = False
 
-            def handle_error(server, request: Any, client_address: Any) -> None:
+            def handle_error(self, request: Any, client_address: Any) -> None:
                 """A client that hangs up on an endless answer is what some tests are about."""
 
+        tracker = self
+
         class Handler(socketserver.BaseRequestHandler):
-            def handle(handler) -> None:
-                self._serve(handler.request, handler.client_address[0])
+            def handle(self) -> None:
+                tracker._serve(self.request, self.client_address[0])
 
         return Server((self.address, 0), Handler)
 

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple
 
 # How many of a container's last log lines a message shows.
 LOG_LINES = 15
@@ -62,7 +62,7 @@ def _output(run: Run, command: list[str]) -> str:
     return out
 
 
-def image(run: Run, reference: str) -> Optional[ImageInfo]:
+def image(run: Run, reference: str) -> ImageInfo | None:
     """The image of that reference; ``None`` if the host does not have it."""
     code, out, err = run(["docker", "image", "inspect", reference])
     if code != 0:

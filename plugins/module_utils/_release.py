@@ -22,7 +22,7 @@ import os
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
-from typing import Any, Optional
+from typing import Any
 
 _INCOMING = ".incoming-"
 
@@ -46,7 +46,7 @@ class Releases:
         """A path below the deploy directory."""
         return os.path.join(self.root, *parts)
 
-    def owner(self) -> Optional[str]:
+    def owner(self) -> str | None:
         """The environment whose host this is."""
         with contextlib.suppress(FileNotFoundError), open(self.path("environment"), encoding="utf-8") as file:
             return file.read().strip()
@@ -63,13 +63,13 @@ class Releases:
         _write(self.path("environment"), (self.environment + "\n").encode(), 0o644)
         return True
 
-    def current(self) -> Optional[str]:
+    def current(self) -> str | None:
         """The digest of the release that runs."""
         with contextlib.suppress(OSError):
             return os.path.basename(os.readlink(self.path("current")))
         return None
 
-    def manifest(self, digest: str) -> Optional[dict[str, Any]]:
+    def manifest(self, digest: str) -> dict[str, Any] | None:
         """The manifest of a release; ``None`` if it is absent or cannot be read."""
         try:
             with open(self.path("releases", digest, "manifest.json"), encoding="utf-8") as file:
@@ -83,9 +83,7 @@ class Releases:
         manifest = self.manifest(digest)
         if manifest is None:
             return [f"releases/{digest}"]
-        return sorted(
-            path for path, said in manifest["files"].items() if not self._is_as_said(path, said)
-        )
+        return sorted(path for path, said in manifest["files"].items() if not self._is_as_said(path, said))
 
     def _is_as_said(self, path: str, said: dict[str, Any]) -> bool:
         full = self.path(path)
@@ -187,7 +185,12 @@ class Releases:
 def _safe(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     for member in tar:
         parts = member.name.split("/")
-        if not member.isfile() or member.name.startswith("/") or ".." in parts or parts[0] not in ("config", "releases"):
+        if (
+            not member.isfile()
+            or member.name.startswith("/")
+            or ".." in parts
+            or parts[0] not in ("config", "releases")
+        ):
             raise ReleaseError("bad-archive", f"the release archive has an unexpected member: {member.name}")
         yield member
 

@@ -59,7 +59,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class ReleaseTree:
-    """A release: its digest (hex, 12), the configuration hash of each service, and its files below the deploy directory."""
+    """A release: digest (12 hex digits), configuration hash of each service, files below the deploy directory."""
 
     digest: str
     services: dict[str, str]
@@ -71,7 +71,7 @@ def _templates(role: str) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(collection_file("roles", role, "templates")),
         undefined=jinja2.StrictUndefined,
-        autoescape=False,  # noqa: S701 - none of the formats is HTML; each value is quoted for its own format
+        autoescape=False,  # none of the formats is HTML; each value is quoted for its own format
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -63,7 +63,12 @@ class Deployer:
     def run(self, *words: str) -> Outcome:
         """Run a verb to its end, whatever that is."""
         done = subprocess.run(
-            self._command(*words), capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=_PATIENCE
+            self._command(*words),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=_PATIENCE,
+            check=False,
         )
         self.outputs += [done.stdout, done.stderr]
         try:
@@ -121,6 +126,7 @@ class Deployer:
                 *(str(BIN / "ansible-playbook"), f"torrust.deployer.{verb}"),
                 *("--extra-vars", json.dumps({**extra, "workspace": str(self.workspace)})),
             ],
+            check=False,
             cwd=directory,
             env={**os.environ, "ANSIBLE_NOCOLOR": "1"},
             capture_output=True,

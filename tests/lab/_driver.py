@@ -98,7 +98,7 @@ def up(parts: Sequence[Part], say: Say, workers: int = (os.cpu_count() or 1) + 1
                         waiting.remove(part)
                         note(f"{part.name} …" + (f" (about {part.takes} the first time)" if part.takes else ""))
                         running[pool.submit(_build, part)] = (part, time.monotonic())
-                    finished, _ = wait(running, _HEARTBEAT_SECONDS, FIRST_COMPLETED)
+                    finished, _pending = wait(running, _HEARTBEAT_SECONDS, FIRST_COMPLETED)
                     for future in finished:
                         part, since = running.pop(future)
                         future.result()

@@ -112,7 +112,7 @@ class Instance(iface.Resource):
             return None
         state = self._lxd.find(f"instances/{current['name']}/state") or {}
         running = state.get("status") in ("Running", "Ready")
-        interfaces = [one for _, one in sorted((state.get("network") or {}).items()) if one.get("host_name")]
+        interfaces = [one for _name, one in sorted((state.get("network") or {}).items()) if one.get("host_name")]
         return {
             **current,
             "description": keep_null(current["description"], found["description"], ""),
@@ -184,7 +184,7 @@ class Instance(iface.Resource):
 
     def import_(self, ctx: iface.ImportContext, id: str) -> State | None:
         """Return what the identity ``[remote:][project/]name[,image=image]`` tells; OpenTofu then reads the rest."""
-        place, _, image = id.partition(",image=")
+        place, _separator, image = id.partition(",image=")
         unset = dict.fromkeys(("description", "type", "ephemeral", "running", "profiles", "config", *_COMPUTED))
         name = place.rpartition(":")[2].rpartition("/")[2]
         return {**unset, "name": name, "image": image or None, "device": [], "wait_for": []}

@@ -284,7 +284,7 @@ def test_announce_bodies() -> None:
 def test_wrong_announce_bodies(body: bytes, error: type[bt.TrackerError], words: str) -> None:
     with pytest.raises(error, match=words) as caught:
         bt.parse_announce(body)
-    assert type(caught.value) is error
+    assert caught.type is error
 
 
 def test_scrape_bodies() -> None:
@@ -438,7 +438,7 @@ def test_udp_errors(mode: str, error: type[bt.TrackerError], code: str) -> None:
         with pytest.raises(error) as caught:
             client.announce(announce())
         assert time.monotonic() - started < TIMEOUT + 0.2
-    assert type(caught.value) is error
+    assert caught.type is error
     assert caught.value.code == code
     assert str(tracker.port) in str(caught.value)
 
@@ -527,7 +527,7 @@ def test_http_errors(mode: str, error: type[bt.TrackerError], code: str) -> None
         with pytest.raises(error) as caught:
             bt.HttpTracker(tracker.url, timeout=TIMEOUT).announce(announce())
         assert time.monotonic() - started < TIMEOUT + 0.3
-    assert type(caught.value) is error
+    assert caught.type is error
     assert caught.value.code == code
 
 
@@ -598,7 +598,7 @@ def test_tls_to_a_plain_port_is_a_tls_error() -> None:
 def test_what_the_kernel_says(number: int, error: type[bt.TrackerError]) -> None:
     with pytest.raises(bt.TrackerError) as caught:
         bt._raise_for_os_error(OSError(number, "because"), "here")
-    assert type(caught.value) is error
+    assert caught.type is error
 
 
 def test_a_family_that_cannot_be_bound_is_no_route() -> None:

@@ -147,9 +147,9 @@ def test_of_many_that_take_a_dead_one_over_exactly_one_gets_it(store: FileStore)
         end, open_end = os.pipe()
 
         take = functools.partial(_take, store, gate, tell, end, [open_gate, open_end])
-        children = [fork(take) for _ in range(takers)]
+        children = [fork(take) for _time in range(takers)]
         os.close(open_gate)
-        answers = b"".join(os.read(told, 1) for _ in children)
+        answers = b"".join(os.read(told, 1) for _time in children)
         os.close(open_end)
         assert [join(child) for child in children] == [0] * takers
         assert sorted(answers) == sorted(b"+" + b"-" * (takers - 1))

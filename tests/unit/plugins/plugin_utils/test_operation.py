@@ -153,7 +153,7 @@ def test_whenever_it_is_killed_the_next_one_begins(store: FileStore) -> None:
         _operation.finish(store, "demo", "release", changed=True, holder=holder)
 
     steps = 0
-    for _ in killed_at_every_step(work):
+    for _time in killed_at_every_step(work):
         steps += 1
         begun = _operation.begin(store, "demo", "run")
         assert begun.operation.verb == "run"

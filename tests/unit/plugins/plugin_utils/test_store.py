@@ -241,7 +241,7 @@ def test_no_change_is_lost_among_many(demo: FileStore) -> None:
         return replace(record, environment={"count": record.environment.get("count", 0) + 1})
 
     def work() -> None:
-        for _ in range(10):
+        for _time in range(10):
             demo.update("demo", count)
 
     run_at_once([work] * 6)
@@ -268,7 +268,7 @@ def test_removing_and_creating_again_among_changes(store: FileStore) -> None:
             record = store.load("demo")
             assert record.environment in (RECORD.environment, {"of": record.created_at})
 
-        for _ in range(60):
+        for _time in range(60):
             assert _refusal(change_and_look) in (None, "environment-not-found")
 
     run_at_once([replace_it, change, change])
