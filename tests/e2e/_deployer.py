@@ -43,8 +43,8 @@ class Outcome:
 
     @property
     def changed_steps(self) -> list[str]:
-        """The steps that changed something."""
-        return [step["name"].rpartition(" : ")[2] for step in self.document["steps"] if step["changed"]]
+        """The steps that changed something, without the role they are of."""
+        return [step["name"].rpartition(": ")[2] for step in self.document["steps"] if step["changed"]]
 
     @property
     def error(self) -> dict[str, Any]:
