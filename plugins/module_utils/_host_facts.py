@@ -264,6 +264,7 @@ class Observer:
         if "unattended-upgrades" not in self._installed:
             self._needs["packages"].append("unattended-upgrades")
         self._needs["updates"] = text != UPDATES_TEXT
+        self._needs["updates_content"] = UPDATES_TEXT
         right = not self._needs["updates"] and "unattended-upgrades" in self._installed
         self._part("updates", right, "security updates are installed daily" if right else "security updates are off")
 

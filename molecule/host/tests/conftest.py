@@ -59,7 +59,12 @@ def run(script: str) -> str:
 def role(entry: str = "main", *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the role once more."""
     playbook = Path(sys.executable).with_name("ansible-playbook")
-    command = [playbook, f"--inventory={DIRECTORY}/inventory.yml", SCENARIO / "converge.yml", f"-eentry={entry}"]
+    command: list[str | Path] = [
+        playbook,
+        f"--inventory={DIRECTORY}/inventory.yml",
+        SCENARIO / "converge.yml",
+        f"-eentry={entry}",
+    ]
     return subprocess.run(
         [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )

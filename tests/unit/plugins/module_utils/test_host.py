@@ -22,8 +22,6 @@ from ansible_collections.torrust.deployer.plugins.module_utils import (
 )
 from ansible_collections.torrust.deployer.plugins.module_utils._host_system import HostError, read_text, write_text
 
-ROOT = Path(__file__).resolve().parents[4]
-
 
 def rule(family: str, port: int, protocol: str = "udp", **more: Any) -> dict[str, Any]:
     return {
@@ -292,11 +290,6 @@ def test_the_port_we_came_by_is_found() -> None:
 
 def test_os_release_is_read() -> None:
     assert _host_facts.os_release('ID=ubuntu\nVERSION_ID="24.04"\n# x=y\n')["VERSION_ID"] == "24.04"
-
-
-def test_the_updates_file_is_the_one_that_is_expected() -> None:
-    path = ROOT / "roles/host/files" / Path(_host_facts.UPDATES_FILE).name
-    assert path.read_text(encoding="utf-8") == _host_facts.UPDATES_TEXT
 
 
 def test_kernel_files_are_absent_where_they_have_nothing_to_say() -> None:
