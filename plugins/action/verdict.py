@@ -43,7 +43,8 @@ class ActionModule(DeployerAction):
                 exit_code=ExitCode.VERDICT,
                 details={"probes": rows},
             )
-        return {"document": document, "rows": rows}
+        text = "\n".join(_line(row) for row in rows)
+        return {"document": document, "rows": rows, "text": f"{text}\n{name}: {len(rows)} probes, none failed\n"}
 
 
 def _line(row: Mapping[str, Any]) -> str:
