@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 CHAIN = "TORRUST"
@@ -73,7 +73,7 @@ def _comment(text: str) -> str:
     return '"' + "".join(c if c.isalnum() or c in "._-[] " else "_" for c in text)[:200] + '"'
 
 
-def files(rules: list[Mapping[str, Any]], bridge: str) -> dict[str, tuple[str, int]]:
+def files(rules: Sequence[Mapping[str, Any]], bridge: str) -> dict[str, tuple[str, int]]:
     """Every file of ours: path to text and mode."""
     wanted = {SCRIPT: (_script(bridge), 0o755), UNIT_FILE: (_UNIT_TEXT, 0o644)}
     for family in FAMILIES:
