@@ -282,7 +282,7 @@ def _command(verb: str, name: str) -> str:
 
 
 def next_step(record: Record, holder_alive: bool, *, existing_host: bool = False) -> str:
-    """The command that takes the environment one step further (or shows it, where nothing is left to do).
+    """The command that takes the environment one step further (or tests it, where nothing is left to do).
 
     ``existing_host``: the env file names a machine that exists, so ``register`` comes instead of ``provision``.
     """
@@ -303,8 +303,6 @@ def next_step(record: Record, holder_alive: bool, *, existing_host: bool = False
 
 
 def _after_running(record: Record) -> str:
-    """What a running stack needs next: the release that waits for it, a test since it was started, or nothing."""
-    if record.running is None or (record.release is not None and record.release.digest != record.running.digest):
-        return "run"
-    proved = record.verdict is not None and record.verdict.passed and record.verdict.at >= record.running.at
-    return "show" if proved else "test"
+    """What a running stack needs next: the release that waits for it, else another look at it from outside."""
+    waits = record.running is None or (record.release is not None and record.release.digest != record.running.digest)
+    return "run" if waits else "test"

@@ -61,7 +61,7 @@ def test_every_record_has_a_label_and_a_next_step(record: Record, alive: bool, e
         (RUNNING, "running", "test demo"),
         (replace(RUNNING, verdict=Verdict(True, "2026-01-01T00:00:00Z")), "running", "test demo"),
         (replace(RUNNING, verdict=Verdict(False, LATEST, ("udp[0]",))), "running", "test demo"),
-        (PROVED, "running", "show demo"),
+        (PROVED, "running", "test demo"),
         (replace(PROVED, release=Release("r2", LATEST)), "running", "run demo"),
         (_record.destroyed(PROVED, LATEST), "destroyed", "purge demo"),
     ],
@@ -91,7 +91,7 @@ def _with_last(record: Record, outcome: str, verb: str = "release", phase: str =
             "create failed in upload",
             "create environment --env-file FILE",
         ),
-        (_with_last(_with_last(PROVED, "failed"), "succeeded"), False, "running", "show demo"),
+        (_with_last(_with_last(PROVED, "failed"), "succeeded"), False, "running", "test demo"),
     ],
 )
 def test_an_operation_that_did_not_end_well_comes_first(record: Record, alive: bool, label: str, verb: str) -> None:
