@@ -9,9 +9,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-
-import pytest
 
 from ansible_collections.torrust.deployer.molecule.host.guest import NAME
 from ansible_collections.torrust.deployer.molecule.host.tests.conftest import STRAY_PORT, ask, role, run
@@ -32,9 +31,10 @@ def assert_filtered(guest: guests.Guest, publications: list[dict[str, Any]]) -> 
             assert any(ipaddress.ip_address(seen) in network for network in BRIDGE), f"{row} sees {seen}"
         else:
             assert seen is None, f"{row} answers to all"
-    for address in (guest.ipv4, guest.ipv6):
-        for protocol in ("tcp", "udp"):
-            assert ask(protocol, address, STRAY_PORT) is None, f"{STRAY_PORT}/{protocol} at {address} is open"
+    closed = [(protocol, address) for protocol in ("tcp", "udp") for address in (guest.ipv4, guest.ipv6)]
+    with ThreadPoolExecutor() as pool:
+        answers = pool.map(lambda one: ask(one[0], one[1], STRAY_PORT), closed)
+    assert list(answers) == [None] * len(closed), f"{STRAY_PORT} is open"
     # It is the firewall that is silent, not the server.
     run(f"timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/{STRAY_PORT}; cat <&3'")
 
@@ -175,7 +175,6 @@ def test_a_taken_port_is_named(server: None) -> None:
     assert "Port 6969/udp" in failure(failed.stdout)
 
 
-@pytest.mark.usefixtures("guest")
 def test_remove_takes_ours_only(guest: guests.Guest, server: None) -> None:
     removed = role("remove")
     assert removed.returncode == 0, removed.stdout
