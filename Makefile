@@ -6,7 +6,7 @@
 # tests/run.py decides what there is to run.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv lint format sanity unit test test-full demo demo-down build changelog requirements clean
+.PHONY: help venv lint format sanity unit test test-full bench demo demo-down build changelog requirements clean
 
 VENV := .venv
 STAMP := $(VENV)/.stamp
@@ -32,6 +32,9 @@ test: $(STAMP) ## Run everything: linters, types, sanity, unit tests, packages, 
 
 test-full: $(STAMP) ## Run everything and what takes long: slow tests, more examples, the demo twice
 	@$(PYTHON) tests/run.py --full
+
+bench: $(STAMP) ## Time the verbs on the lab's guests, the first time and again
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) benchmarks/verbs.py
 
 lint: $(STAMP) ## Run the linters and the type checker
 	@$(PYTHON) tests/run.py lint
