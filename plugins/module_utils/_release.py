@@ -25,6 +25,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 _INCOMING = ".incoming-"
+_MANIFEST_KEYS = {"files", "directories", "services"}
 
 
 class ReleaseError(Exception):
@@ -76,7 +77,7 @@ class Releases:
                 loaded = json.load(file)
         except (OSError, ValueError):
             return None
-        return loaded if isinstance(loaded, dict) else None
+        return loaded if isinstance(loaded, dict) and loaded.keys() >= _MANIFEST_KEYS else None
 
     def damage(self, digest: str) -> list[str]:
         """What is not as the release's manifest says: paths, sorted. An absent release is all damage."""
@@ -101,24 +102,41 @@ class Releases:
         )
 
     def install(self, archive: str, digest: str) -> None:
-        """Unpack a release aside, then move it into place; its manifest last. Safe to kill and to repeat."""
+        """Unpack a release aside, then move it into place, its own directory last. Safe to kill and to repeat."""
+        self._clear_incoming()
         incoming = self.path(_INCOMING + digest)
-        shutil.rmtree(incoming, ignore_errors=True)
         try:
             os.makedirs(incoming, mode=0o700)
-            with tarfile.open(archive) as tar:
-                for member in _safe(tar):
-                    _unpack(tar, member, os.path.join(incoming, member.name))
+            try:
+                with tarfile.open(archive, mode="r:") as tar:
+                    for member in _safe(tar):
+                        _unpack(tar, member, os.path.join(incoming, member.name))
+            except tarfile.TarError as error:
+                raise ReleaseError("bad-archive", f"the release archive cannot be read: {error}") from error
             for directory in self._in_order(incoming, digest):
                 self._move(os.path.join(incoming, directory), self.path(directory))
         finally:
-            shutil.rmtree(incoming, ignore_errors=True)
+            self._clear_incoming()
+
+    def _clear_incoming(self) -> None:
+        """Remove what this or a killed install, perhaps of another release, left aside."""
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(self.root):
+                if name.startswith(_INCOMING):
+                    shutil.rmtree(self.path(name), ignore_errors=True)
 
     def _in_order(self, incoming: str, digest: str) -> Iterator[str]:
+        """The directories to move. A configuration that is there as it should be stays: a container may mount it."""
+        manifest = Releases(incoming, self.environment).manifest(digest)
+        if manifest is None:
+            raise ReleaseError("bad-archive", f"the release archive has no manifest of release {digest}")
         config = os.path.join(incoming, "config")
         for service in sorted(os.listdir(config)) if os.path.isdir(config) else ():
             for name in sorted(os.listdir(os.path.join(config, service))):
-                yield os.path.join("config", service, name)
+                directory = os.path.join("config", service, name)
+                own = {path: said for path, said in manifest["files"].items() if path.startswith(directory + "/")}
+                if not own or not all(self._is_as_said(path, said) for path, said in own.items()):
+                    yield directory
         yield os.path.join("releases", digest)
 
     def _move(self, source: str, target: str) -> None:
@@ -196,7 +214,9 @@ def _safe(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _unpack(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    # A container's user must be able to enter its configuration, whatever root's umask is.
+    os.chmod(os.path.dirname(path), 0o755)
     source = tar.extractfile(member)
     if source is None:
         raise ReleaseError("bad-archive", f"the release archive has no content for {member.name}")

@@ -35,7 +35,7 @@ def find(directory: str, reference: str) -> ArchivedImage:
             raise FileNotFoundError(f"{file} is listed but does not exist")
         return ArchivedImage(file, entry["image_id"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        cause = f"{reference} is not listed" if isinstance(error, KeyError) else str(error)
+        cause = f"{error.args[0]} is not listed" if isinstance(error, KeyError) else str(error)
         raise DeployerError(
             "image-archive-missing",
             f"The image {reference} is not in the archive directory.",

@@ -7,7 +7,10 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
+
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
 
 class Unquotable(ValueError):
@@ -33,8 +36,8 @@ def dotenv(value: str) -> str:
 
 
 def yaml(value: Any) -> str:
-    """A YAML scalar or flow collection: JSON is YAML."""
-    return json.dumps(value, ensure_ascii=True)
+    """A YAML scalar or flow collection: JSON is YAML, save that it escapes what is beyond U+FFFF as two characters."""
+    return _NOT_PLAIN.sub(lambda found: f"\\U{ord(found[0]):08x}", json.dumps(value, ensure_ascii=False))
 
 
 def compose(value: str) -> str:
