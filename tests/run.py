@@ -232,7 +232,9 @@ def existing(*names: str) -> list[str]:
 def lint_steps() -> Iterator[Step]:
     """Yield the linters, the slow ones first, since two run side by side."""
     link_for_types()
-    packages = [f"ansible_collections.torrust.deployer.{name}" for name in existing("benchmarks", "plugins", "scripts", "tests")]
+    packages = [
+        f"ansible_collections.torrust.deployer.{name}" for name in existing("benchmarks", "plugins", "scripts", "tests")
+    ]
     packages += [name.removeprefix("cli/") for name in existing("cli/torrust_tracker_deployer")]
     mypy = ["mypy"]
     for package in packages:
