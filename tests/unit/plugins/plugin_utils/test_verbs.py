@@ -298,7 +298,7 @@ def test_show_of_a_running_tracker(tmp_path: Path, store: FileStore) -> None:
     assert "-N -L 1212:127.0.0.1:1212" in outcome.text
     assert "passed" in outcome.text
     assert "torrust/tracker:3.0.0" in outcome.text
-    assert outcome.text.splitlines()[-1] == "  next:  torrust-tracker-deployer show demo"
+    assert outcome.text.splitlines()[-1] == "  next:  torrust-tracker-deployer test demo"
 
 
 def test_show_of_a_failure_says_what_and_what_next(tmp_path: Path, store: FileStore) -> None:
