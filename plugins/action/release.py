@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+
 from ansible_collections.torrust.deployer.plugins.plugin_utils import _artifacts, _image_archive, _operation
 from ansible_collections.torrust.deployer.plugins.plugin_utils._action import DeployerAction
 from ansible_collections.torrust.deployer.plugins.plugin_utils._catalogue import catalogue
@@ -132,17 +134,22 @@ class ActionModule(DeployerAction):
         with tempfile.NamedTemporaryFile(prefix="torrust-release-", suffix=".tar") as local:
             local.write(_artifacts.archive(tree))
             local.flush()
-            remote = self._transfer(local.name, "release.tar")
+            remote = self._transfer(name, local.name, "release.tar")
             try:
                 return self._files(name, plan, tree, locks, variables, src=remote)
             finally:
                 self._remove_tmp_path(self._connection._shell.tmpdir)
 
-    def _transfer(self, local: str, remote_name: str) -> str:
-        if not self._connection._shell.tmpdir:
-            self._make_tmp_path()
-        remote: str = self._connection._shell.join_path(self._connection._shell.tmpdir, remote_name)
-        self._transfer_file(local, remote)
+    def _transfer(self, name: str, local: str, remote_name: str) -> str:
+        try:
+            if not self._connection._shell.tmpdir:
+                self._make_tmp_path()
+            remote: str = self._connection._shell.join_path(self._connection._shell.tmpdir, remote_name)
+            self._transfer_file(local, remote)
+        except AnsibleConnectionFailure as failure:
+            raise self._failure(name, {"unreachable": True, "msg": str(failure.message)}) from failure
+        except AnsibleError as failure:
+            raise self._failure(name, {"msg": str(failure.message)}) from failure
         return remote
 
     def _image(
@@ -164,7 +171,7 @@ class ActionModule(DeployerAction):
             if self.check_mode:
                 return wanted, True
             self._phase(name, f"load {reference}")
-            remote = self._transfer(str(archived.file), archived.file.name)
+            remote = self._transfer(name, str(archived.file), archived.file.name)
             try:
                 self._command(name, ["docker", "load", "--quiet", "--input", remote], reference, variables)
             finally:
@@ -204,8 +211,10 @@ class ActionModule(DeployerAction):
     def _command(self, name: str, argv: list[str], reference: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         result = self.module(_COMMAND, {"argv": argv, "_uses_shell": False}, variables)
         if result.get("failed") or result.get("unreachable"):
+            if result.get("unreachable"):
+                raise self._failure(name, result)
             cause = str(result.get("stderr") or result.get("msg") or "")
-            if "no space left" in cause:
+            if "no space left" in cause.lower():
                 raise self._failure(name, {"code": "disk-full", "msg": cause})
             raise DeployerError(
                 "image-not-brought",
@@ -233,7 +242,7 @@ class ActionModule(DeployerAction):
                 next_step=f"see why with: torrust-tracker-deployer show {name}; then: {again}",
                 exit_code=ExitCode.UNREACHABLE,
             )
-        code = str(result.get("code") or ("disk-full" if "No space left" in cause else "host-files"))
+        code = str(result.get("code") or ("disk-full" if "no space left" in cause.lower() else "host-files"))
         message, next_step = _REMEDIES.get(code, _REMEDIES["host-files"])
         return DeployerError(
             code,

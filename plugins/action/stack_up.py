@@ -34,6 +34,13 @@ class ActionModule(DeployerAction):
         self.protect(self.store.secrets(name).values())
         plan = make_plan(from_document(record.environment), catalogue())
         release = record.release
+        if release is None and self.check_mode:
+            # A dry deploy has only said that it would bring a release.
+            return {
+                "changed": True,
+                "done": ["start the stack"],
+                "document": {"environment": name, "release": None, "containers": []},
+            }
         if release is None:
             raise DeployerError(
                 "not-released",
@@ -55,6 +62,8 @@ class ActionModule(DeployerAction):
             },
             variables,
         )
+        if up.get("unreachable"):
+            raise _lost(name, up)
         failed = bool(up.get("failed"))
         stack = self._look(name, plan, None if failed else release.digest, variables)
         if failed or stack["failing"] or not stack["containers"]:
@@ -82,7 +91,9 @@ class ActionModule(DeployerAction):
             {"deploy_directory": plan.deploy_directory, "project": plan.project, "current": current},
             variables,
         )
-        if result.get("failed") or result.get("unreachable"):
+        if result.get("unreachable"):
+            raise _lost(name, result)
+        if result.get("failed"):
             raise DeployerError(
                 "stack-unknown",
                 "The containers on the host cannot be looked at.",
@@ -92,6 +103,17 @@ class ActionModule(DeployerAction):
                 exit_code=ExitCode.HOST,
             )
         return result
+
+
+def _lost(name: str, result: Mapping[str, Any]) -> DeployerError:
+    return DeployerError(
+        "host-unreachable",
+        "The host was lost.",
+        where=name,
+        cause=str(result.get("msg", "")),
+        next_step=f"see why with: torrust-tracker-deployer show {name}; then: torrust-tracker-deployer run {name}",
+        exit_code=ExitCode.UNREACHABLE,
+    )
 
 
 def _not_serving(name: str, up: Mapping[str, Any], stack: Mapping[str, Any]) -> DeployerError:

@@ -17,7 +17,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.torrust.deployer.plugins.plugin_utils import _workspace
@@ -80,10 +80,16 @@ class DeployerAction(ActionBase):
         self._secrets.update(secret for secret in secrets if len(secret) >= _SHORTEST_REDACTED)
 
     def module(self, name: str, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Run a module on the task's host; its result as it came, failed or not."""
-        result: dict[str, Any] = self._execute_module(
-            module_name=name, module_args=dict(arguments), task_vars=dict(variables)
-        )
+        """Run a module on the task's host; its result as it came: done, failed or unreachable.
+
+        A lost host is a result too. As Ansible's exception it would end the play past its rescue, which files failures.
+        """
+        try:
+            result: dict[str, Any] = self._execute_module(
+                module_name=name, module_args=dict(arguments), task_vars=dict(variables)
+            )
+        except AnsibleConnectionFailure as failure:
+            return {"unreachable": True, "msg": str(failure.message)}
         return result
 
     def _arguments(self) -> dict[str, Any]:
