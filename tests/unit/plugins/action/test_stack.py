@@ -197,7 +197,9 @@ def _lost(*_arguments: Any, **_more: Any) -> Any:
 @pytest.mark.parametrize("lost", [FILES, COMMAND])
 def test_a_host_that_is_lost_is_a_failure_that_can_be_filed(tmp_path: Path, lost: str) -> None:
     store = _begun(store_with_demo(tmp_path))
-    result = _release(ReleaseHost(None, **{lost: _lost}), store)
+    host = ReleaseHost()
+    host.answers = {**host.answers, lost: _lost}
+    result = _release(host, store)
     assert _code(result) == "host-unreachable"
     assert "unreachable" not in result
 
