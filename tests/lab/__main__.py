@@ -34,7 +34,7 @@ def _up(names: Sequence[str]) -> None:
             _say(f"  not real: {part.stand_in}")
 
 
-def _status(as_json: bool) -> None:
+def _status(as_json: bool) -> bool:
     rows = [
         {
             "part": part.name,
@@ -45,14 +45,16 @@ def _status(as_json: bool) -> None:
         }
         for part in ALL
     ]
+    up = all(bool(row["up"]) for row in rows)
     if as_json:
-        print(json.dumps({"up": all(row["up"] for row in rows), "parts": rows, "guests": guests()}, indent=2))
-        return
+        print(json.dumps({"up": up, "parts": rows, "guests": guests()}, indent=2))
+        return up
     for row in rows:
         print(f"{row['part']:<16} {'up' if row['up'] else 'down':<5} {row['detail'] if row['up'] else ''}".rstrip())
         if row["up"] and row["stand_in"]:
             print(f"{'':<22} not real: {row['stand_in']}")
     print(f"{'guests':<16} {', '.join(guests()) or 'none'}")
+    return up
 
 
 def _env() -> None:
@@ -65,7 +67,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0, 1 when a part fails, 2 for wrong words, 130 when interrupted."""
+    """Run the command; returns 0, 1 when a part fails (or is down, for `status`), 2 for wrong words, 130 when interrupted."""
     parser = argparse.ArgumentParser(
         prog="lab", description="OpenTofu, LXD, Docker, images and guests on this machine."
     )
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb = verbs.add_parser("up", help="bring up the lab, or some parts and what they need")
     verb.add_argument("part", nargs="*", help=", ".join(part.name for part in ALL))
     verbs.add_parser("down", help="delete the lab's guests, images and network, end its daemons; the cache stays")
-    verb = verbs.add_parser("status", help="tell what is up")
+    verb = verbs.add_parser("status", help="tell what is up; exit code 1 when not all is")
     verb.add_argument("--json", action="store_true")
     verbs.add_parser("env", help='print what a shell needs: eval "$(tests/lab/lab env)"')
     chosen = parser.parse_args(arguments)
@@ -85,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             down(ALL, _say)
             _say("the lab is down; its cache stays")
         elif chosen.verb == "status":
-            _status(chosen.json)
+            return 0 if _status(chosen.json) else 1
         else:
             _env()
     except LabError as error:

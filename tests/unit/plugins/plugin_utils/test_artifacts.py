@@ -120,7 +120,9 @@ def test_a_hostile_secret_is_one_value_on_one_line(secret: str) -> None:
     lines = file_of(tree_of({TOKEN: secret}), ".env").content.decode().split("\n")
     values = [line for line in lines if "ACCESS_TOKENS__ADMIN" in line]
     assert len(values) == 1
-    assert values[0].partition("=")[2][0] == values[0][-1] in "'\""
+    quoted = values[0].partition("=")[2]
+    assert quoted[0] == quoted[-1]
+    assert quoted[0] in "'\""
 
 
 @pytest.mark.parametrize("secret", ["two\nlines", "two\rlines", "nul\0"])
