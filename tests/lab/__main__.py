@@ -67,7 +67,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns 0, 1 when a part fails (or is down, for `status`), 2 for wrong words, 130 when interrupted."""
+    """Run the command; returns 0, 1 (a part fails, or `status` finds one down), 2 (wrong words), 130 (interrupted)."""
     parser = argparse.ArgumentParser(
         prog="lab", description="OpenTofu, LXD, Docker, images and guests on this machine."
     )
